@@ -1,0 +1,61 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "nunchi",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Nunchi", targets: ["Nunchi"]),
+    .executable(name: "nunchi", targets: ["NunchiCommand"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // C, thin: one portable version of every kernel and one per instruction set.
+    .target(name: "NunchiKernels"),
+    // Parses files and fetches them, never computes.
+    .target(
+      name: "ModelFiles",
+      dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: strict),
+    .target(name: "Tokenization", swiftSettings: strict),
+    .target(
+      name: "LanguageModels", dependencies: ["NunchiKernels", "ModelFiles"],
+      swiftSettings: strict),
+    .target(name: "Sampling", swiftSettings: strict),
+    .target(
+      name: "Speculation", dependencies: ["LanguageModels", "Sampling"], swiftSettings: strict),
+    .target(name: "Drafters", dependencies: ["Speculation"], swiftSettings: strict),
+    .target(
+      name: "Nunchi", dependencies: ["Drafters", "Tokenization"], swiftSettings: strict),
+    .executableTarget(
+      name: "NunchiCommand",
+      dependencies: [
+        "Nunchi",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: strict),
+
+    .testTarget(name: "KernelTests", dependencies: ["NunchiKernels"], swiftSettings: strict),
+    .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles"], swiftSettings: strict),
+    .testTarget(
+      name: "TokenizationTests", dependencies: ["Tokenization", "ModelFiles"],
+      resources: [.copy("Goldens")], swiftSettings: strict),
+    .testTarget(
+      name: "LanguageModelsTests", dependencies: ["LanguageModels"],
+      resources: [.copy("Goldens")], swiftSettings: strict),
+    .testTarget(name: "SamplingTests", dependencies: ["Sampling"], swiftSettings: strict),
+    .testTarget(
+      name: "SpeculationTests", dependencies: ["Speculation", "Drafters"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "NunchiTests", dependencies: ["Nunchi"],
+      resources: [.copy("Goldens")], swiftSettings: strict),
+    .testTarget(name: "CommandTests", swiftSettings: strict),
+  ]
+)
