@@ -16,7 +16,8 @@ public struct GenerationLimits: Sendable, Equatable {
 
 /// Why a generation ended.
 public enum FinishReason: String, Sendable, Codable {
-  case stopToken = "stop"
+  /// A stop token, or whatever else the caller stops at.
+  case stop
   case maxTokens = "length"
   case contextFull = "context"
 }
@@ -182,6 +183,21 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
     return new
   }
 
+  /// Ends the generation before the last `count` tokens of the last step, as a stop token does:
+  /// they never counted. For what only a caller can see, such as a stop string.
+  public func stop(dropping count: Int) {
+    guard var trace = traces.popLast() else { return }
+    precondition(count >= 0 && count < trace.tokens.count, "a step keeps at least one token")
+    tokens.removeLast(count)
+    generated -= count
+    cache.truncate(to: tokens.count - 1)
+    trace.tokens.removeLast(count)
+    trace.accepted = Array(trace.accepted.prefix(trace.tokens.count - 1))
+    if count > 0 { trace.recovered = false }
+    traces.append(trace)
+    finishReason = .stop
+  }
+
   private func check(_ prompt: [Int32], _ setup: GenerationSetup) throws {
     guard !prompt.isEmpty else { throw SpeculationError.emptyPrompt }
     guard prompt.count <= cache.capacity else {
@@ -262,7 +278,7 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
     generated += new.count
     guard let last = new.last, let limits = setup?.limits else { return }
     if limits.stopTokens.contains(last) {
-      finishReason = .stopToken
+      finishReason = .stop
     } else if let limit = limits.maxTokens, generated >= limit {
       finishReason = .maxTokens
     }

@@ -34,10 +34,28 @@ private func oracle(_ count: Int, draftLength: Int = 5, _ limits: GenerationLimi
         let (output, faults) = try generate(generator, prompt: prompt, setup: setup)
         #expect(output == Array(text[...end]))
         #expect(faults == [])
-        #expect(generator.finishReason == .stopToken)
+        #expect(generator.finishReason == .stop)
         #expect(try generator.next() == nil)
         #expect(SpeculationStatistics(generator.traces).tokens == end + 1)
       }
+    }
+  }
+
+  @Test("a caller can end the output within a step, and the rest never counted")
+  func stopWithinStep() throws {
+    let text = try plain(40)
+    for dropped in 0...5 {
+      let generator = try SpeculativeGenerator(target: target, capacity: 512)
+      try generator.begin(
+        prompt: prompt, setup: try oracle(40, GenerationLimits(maxTokens: 40)))
+      #expect(try generator.next() == [text[0]])
+      #expect(try generator.next() == Array(text[1...6]))
+      generator.stop(dropping: dropped)
+      #expect(try generator.next() == nil && generator.finishReason == .stop)
+      #expect(Array(generator.output) == Array(text.prefix(7 - dropped)))
+      #expect(generator.cache.tokens == Array(generator.tokens.dropLast()))
+      let statistics = SpeculationStatistics(generator.traces)
+      #expect(statistics.tokens == 7 - dropped && statistics.accepted == 5 - dropped)
     }
   }
 

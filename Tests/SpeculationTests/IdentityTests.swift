@@ -4,7 +4,7 @@ import Sampling
 import Speculation
 import Testing
 
-private let prompt: [Int32] = [3, 1, 4, 1, 5, 9, 2, 6]
+private let prompt: [Int32] = [3, 1, 4, 1, 5, 0, 2, 5]
 
 /// Greedy, and seeded sampling in several ways.
 private let samplings: [SamplingParameters] = {
