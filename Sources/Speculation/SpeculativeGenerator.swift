@@ -59,6 +59,8 @@ public struct GenerationSetup {
 public final class SpeculativeGenerator<Target: LanguageModel> {
   public let target: Target
   public let cache: Target.Cache
+  /// The most tokens of a sequence that are computed; one more may follow.
+  public let capacity: Int
   /// The whole sequence. The cache holds all tokens but the last, which is pending.
   public private(set) var tokens: [Int32] = []
   /// The steps of the current generation.
@@ -82,6 +84,7 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
   /// - Parameter capacity: the most tokens of a sequence that the cache holds.
   public init(target: Target, capacity: Int) throws {
     self.target = target
+    self.capacity = capacity
     cache = try target.makeCache(capacity: capacity)
   }
 
@@ -139,7 +142,7 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
       return first
     }
     guard finishReason == nil else { return nil }
-    guard cache.count < cache.capacity, let pending = tokens.last else {
+    guard cache.count < capacity, let pending = tokens.last else {
       finishReason = .contextFull
       return nil
     }
@@ -200,8 +203,8 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
 
   private func check(_ prompt: [Int32], _ setup: GenerationSetup) throws {
     guard !prompt.isEmpty else { throw SpeculationError.emptyPrompt }
-    guard prompt.count <= cache.capacity else {
-      throw SpeculationError.promptTooLong(tokens: prompt.count, capacity: cache.capacity)
+    guard prompt.count <= capacity else {
+      throw SpeculationError.promptTooLong(tokens: prompt.count, capacity: capacity)
     }
     if let token = prompt.first(where: { $0 < 0 || Int($0) >= target.vocabularySize }) {
       throw SpeculationError.tokenOutsideVocabulary(
@@ -254,7 +257,7 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
   private func budget(_ setup: GenerationSetup) -> DraftBudget {
     guard setup.drafter != nil else { return .nothing }
     let left = (setup.limits.maxTokens ?? .max) - generated
-    let rows = cache.capacity - cache.count - 1
+    let rows = capacity - cache.count - 1
     let depth = min(length.next(), left - 1, rows)
     return depth > 0
       ? DraftBudget(nodes: min(setup.draftNodes, rows), depth: depth) : .nothing

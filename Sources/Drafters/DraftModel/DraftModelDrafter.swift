@@ -25,6 +25,7 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   public let model: Model
   public let configuration: Configuration
   private let cache: Model.Cache
+  private let capacity: Int
   /// The tokens in `cache`.
   private var cached: [Int32] = []
 
@@ -41,12 +42,13 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
     }
     self.model = model
     self.configuration = configuration
-    cache = try model.makeCache(capacity: min(capacity, model.contextLength))
+    self.capacity = min(capacity, model.contextLength)
+    cache = try model.makeCache(capacity: self.capacity)
   }
 
   public func begin(prompt: [Int32]) throws {
     // The last token waits for the first draft, whose pass computes it with the pending one.
-    guard prompt.count <= cache.capacity else { return }
+    guard prompt.count <= capacity else { return }
     _ = try catchUp(with: prompt.dropLast(), logits: .none)
   }
 
@@ -54,7 +56,7 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
     var tree = DraftTree()
     var tokens = context.tokens
     let length = min(
-      configuration.length, budget.depth, budget.nodes, cache.capacity - tokens.count + 1)
+      configuration.length, budget.depth, budget.nodes, capacity - tokens.count + 1)
     // The target's vocabulary may be padded to another size: what it lacks is never proposed.
     let vocabularySize = min(model.vocabularySize, context.vocabularySize)
     var parent = DraftTree.root
