@@ -2,6 +2,7 @@ import Drafters
 import LanguageModels
 import Sampling
 import Speculation
+import Tokenization
 
 /// How to generate text.
 public struct GenerationOptions: Sendable {
