@@ -57,6 +57,18 @@ MODELS = {
         torch.bfloat16, None),
 }  # fmt: skip
 
+# Nunchi keeps keys and values in half precision. What attention adds is scaled down so far that
+# their rounding moves no logit by 1e-4 (make_tiny prints by how much it does), and is still
+# thousands of times more than that, so that every mistake in it shows. The last norm makes the
+# logits of an embedding that is also the head about 1.
+GAINS = {"v_proj": 0.2, "o_proj": 0.2, "post_attention_layernorm": 0.1, "model.norm": 0.18}
+
+
+def gain(key, tied, gemma):
+    if "model.norm" in key and not tied or "post_attention" in key and not gemma:
+        return 1
+    return next((value for part, value in GAINS.items() if part in key), 1)
+
 
 def half_precision_cache(enabled):
     """Makes transformers round keys and values to half precision, as Nunchi's cache does."""
@@ -76,14 +88,17 @@ def make_tiny(name):
     model = transformers.AutoModelForCausalLM.from_config(configuration, dtype=torch.float32)
     with torch.no_grad():
         for key, parameter in model.named_parameters():
+            scale = gain(key, configuration.tie_word_embeddings, name == "gemma3")
             if parameter.ndim == 1 and key.endswith("bias"):
                 parameter.normal_(0, 0.3)
-            elif parameter.ndim == 1:  # norms: near 1; Gemma stores them less 1
-                parameter.normal_(0 if name.startswith("gemma") else 1, 0.2)
+            elif parameter.ndim == 1:
+                parameter.normal_(1, 0.2).mul_(scale)
+                if name.startswith("gemma"):  # stores norms less one
+                    parameter.sub_(1)
             elif "embed" in key:
-                parameter.normal_(0, 0.5 if name != "gemma3" else 0.2)
+                parameter.normal_(0, 1)
             else:
-                parameter.normal_(0, 1.2 / parameter.shape[1] ** 0.5)
+                parameter.normal_(0, scale / parameter.shape[1] ** 0.5)
             parameter.copy_(parameter.to(stored).float())
     model.eval()
     tokens = torch.randint(3, configuration.vocab_size, (1, ROWS))
@@ -92,12 +107,22 @@ def make_tiny(name):
     for old in folder.iterdir():
         old.unlink()
     with torch.no_grad():
-        for file, halved in [("logits.f32", False), ("logits-half-cache.f32", True)]:
-            half_precision_cache(halved)
-            logits = model(tokens, use_cache=False).logits[0].float().numpy()
-            (folder / file).write_bytes(logits.astype("<f4").tobytes())
-            print(f"{name:14} {file:24} rms {numpy.sqrt((logits**2).mean()):.3f}")
-    half_precision_cache(False)
+        logits = model(tokens, use_cache=False).logits[0].float().numpy()
+        half_precision_cache(True)
+        rounded = model(tokens, use_cache=False).logits[0].float().numpy()
+        half_precision_cache(False)
+        parts = [p for n, p in model.named_parameters() if "o_proj" in n]
+        kept = [part.clone() for part in parts]
+        for part in parts:
+            part.zero_()
+        without = model(tokens, use_cache=False).logits[0].float().numpy()
+        for part, old in zip(parts, kept):
+            part.copy_(old)
+    (folder / "logits.f32").write_bytes(logits.astype("<f4").tobytes())
+    print(
+        f"{name:14} logits {numpy.sqrt((logits**2).mean()):.2f} rms, "
+        f"half-precision cache {abs(logits - rounded).max():.1e}, "
+        f"no attention {abs(logits - without).max():.2f}")
     (folder / "tokens.json").write_text(json.dumps(tokens[0].tolist()) + "\n")
     model.to(stored).save_pretrained(folder, max_shard_size=shard or "5GB")
     (folder / "generation_config.json").unlink(missing_ok=True)

@@ -109,7 +109,7 @@ struct ForwardPass {
     // Each look-up may bring a good many pages into memory; they are not to pile up.
     cache.embeddingLookups += rows
     if cache.embeddingLookups > 1024 {
-      weights.file.releasePages(of: embedding.name)
+      weights.releaseEmbeddingPages()
       cache.embeddingLookups = 0
     }
   }

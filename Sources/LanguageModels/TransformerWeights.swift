@@ -37,8 +37,7 @@ final class TransformerWeights: @unchecked Sendable {
   /// Bytes of packed matrices and of floats: what one pass reads.
   let byteCount: Int
   /// Keeps the mapping alive.
-  let file: any TensorFile
-
+  private let file: any TensorFile
   private let matrices: UnsafePointer<nk_matrix>
   private let packed: KernelMemory
   private let floats: KernelMemory
@@ -96,8 +95,11 @@ final class TransformerWeights: @unchecked Sendable {
 
     plan.loadVectors(into: floats, normOffset: configuration.normOffset)
     plan.pack(matrices, pool: pool, progress: progress)
-    file.releasePages(of: names.embedding)
+    releaseEmbeddingPages()
   }
+
+  /// Lets the embedding's pages leave memory; they come back when they are looked up.
+  func releaseEmbeddingPages() { file.releasePages(of: embedding.name) }
 
   deinit {
     matrices.deallocate()

@@ -21,7 +21,9 @@ extension Architecture {
 
 /// The architectures that can be loaded.
 enum Architectures {
-  static let all: [any Architecture.Type] = [Llama.self, Qwen2.self, Qwen3.self, Gemma3.self]
+  static var all: [any Architecture.Type] {
+    [Llama.self, Qwen2.self, Qwen3.self, Gemma3.self]
+  }
 
   /// The architecture that the file names.
   /// - Throws: `LanguageModelError.unsupportedArchitecture`.
