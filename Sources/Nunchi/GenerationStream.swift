@@ -17,7 +17,8 @@ public typealias GenerationStream = AsyncThrowingStream<GenerationEvent, any Err
 func generationStream(
   _ body:
     @escaping @Sendable (
-      _ yield: (GenerationEvent) -> Void, _ isCancelled: @escaping @Sendable () -> Bool
+      _ yield: @escaping @Sendable (GenerationEvent) -> Void,
+      _ isCancelled: @escaping @Sendable () -> Bool
     ) throws -> Void
 ) -> GenerationStream {
   GenerationStream { continuation in
@@ -47,7 +48,7 @@ extension TextGenerator {
   /// Generates to the end and reports it.
   func run(
     prompt: [Int32], options: GenerationOptions, continuing: Bool,
-    _ yield: (GenerationEvent) -> Void
+    _ yield: @Sendable (GenerationEvent) -> Void
   ) throws {
     try begin(prompt: prompt, options: options, continuing: continuing)
     while let text = try next() {

@@ -4,6 +4,7 @@ import LanguageModels
 import Sampling
 import Speculation
 import Testing
+import Tokenization
 
 @testable import Nunchi
 
