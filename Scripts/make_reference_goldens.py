@@ -160,11 +160,14 @@ def load_reference(path):
     import gguf
     import torch
     import transformers
+    from transformers.initialization import no_init_weights
 
     reader = gguf.GGUFReader(path)
     config = configuration(reader)
     architecture = reader.fields["general.architecture"].contents()
-    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    with no_init_weights():
+        model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    model.tie_weights()
     parameters = dict(model.named_parameters())
     with torch.no_grad():
         for tensor in reader.tensors:
