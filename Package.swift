@@ -37,7 +37,7 @@ let package = Package(
     .executableTarget(
       name: "NunchiCommand",
       dependencies: [
-        "Nunchi",
+        "Nunchi", "ModelFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
