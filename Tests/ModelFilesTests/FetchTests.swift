@@ -160,7 +160,7 @@ import Testing
     let error = try modelFileError { try fetcher().fetch(entry) }
     #expect("\(error)".contains("\(status)"), "\(error)")
     #expect(server.requests.count == 1)
-    #expect(!names.contains("test.gguf"))
+    #expect(names.isEmpty)
   }
 
   @Test("A server that always fails is given up after some attempts")
@@ -242,6 +242,20 @@ import Testing
     defer { server.stop() }
     try fetcher(environment: ["HF_TOKEN": "secret"]).fetch(entry("\(server.url)/test.gguf"))
     #expect(server.requests.allSatisfy { $0.headers["authorization"] == nil })
+  }
+
+  @Test("The models of a category of a user's catalogue are fetched")
+  func category() throws {
+    let server = try server()
+    defer { server.stop() }
+    func model(_ name: String, _ category: String) -> String {
+      "- {name: \(name), categories: [\(category)], sha256: \(sha256), "
+        + "sources: ['\(server.url)/\(name).gguf']}\n"
+    }
+    let yaml = model("one", "test") + model("two", "other") + model("three", "test")
+    let catalogue = try ModelCatalogue.builtIn.adding(yaml: yaml, path: "models.yaml")
+    for entry in try catalogue.entries(inCategory: "test") { try fetcher().fetch(entry) }
+    #expect(names == ["one.gguf", "three.gguf"])
   }
 
   @Test("When one source fails, the next is tried")
