@@ -34,18 +34,19 @@ let package = Package(
       name: "Speculation", dependencies: ["LanguageModels", "Sampling"], swiftSettings: strict),
     .target(name: "Drafters", dependencies: ["Speculation"], swiftSettings: strict),
     .target(
-      name: "Nunchi", dependencies: ["Drafters", "Tokenization"], swiftSettings: strict),
+      name: "Nunchi", dependencies: ["Drafters", "Tokenization", "ModelFiles"],
+      swiftSettings: strict),
     .executableTarget(
       name: "NunchiCommand",
       dependencies: [
-        "Nunchi",
+        "Nunchi", "ModelFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
     .testTarget(name: "KernelTests", dependencies: ["NunchiKernels"], swiftSettings: strict),
     .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles"], swiftSettings: strict),
     .testTarget(
-      name: "TokenizationTests", dependencies: ["Tokenization", "ModelFiles"],
+      name: "TokenizationTests", dependencies: ["Tokenization", "ModelFiles", "Nunchi"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
       name: "LanguageModelsTests", dependencies: ["LanguageModels"],

@@ -10,8 +10,8 @@ public final class SafetensorsFile: TensorFile, Sendable {
   private let shards: [String: SafetensorsShard]
 
   /// Opens a `.safetensors` file, a `.safetensors.index.json` file with the shards beside it, or
-  /// a folder that holds `model.safetensors.index.json` or `model.safetensors`. Tensor data is
-  /// not read.
+  /// a folder that holds `model.safetensors.index.json`, `model.safetensors` or a single file of
+  /// another name. Tensor data is not read.
   /// - Throws: `ModelFileError` when a file cannot be opened or is damaged, when the index
   ///   and the shards do not agree, or when a tensor is of another type.
   public init(path: String) throws {
@@ -43,8 +43,11 @@ public final class SafetensorsFile: TensorFile, Sendable {
     else { return path }
     let folder = URL(fileURLWithPath: path, isDirectory: true)
     let index = folder.appendingPathComponent("model.safetensors.index.json").path
-    return FileManager.default.fileExists(atPath: index)
-      ? index : folder.appendingPathComponent("model.safetensors").path
+    if FileManager.default.fileExists(atPath: index) { return index }
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    let files = names.filter { $0.hasSuffix(".safetensors") }
+    let only = files.count == 1 ? files[0] : "model.safetensors"
+    return folder.appendingPathComponent(only).path
   }
 
   private struct Index: Decodable {
@@ -58,7 +61,8 @@ public final class SafetensorsFile: TensorFile, Sendable {
   private static func openIndexed(
     _ path: String
   ) throws -> ([String: TensorInfo], [String: SafetensorsShard]) {
-    let json = Data(try MappedFile(path: path).bytes)
+    let file = try MappedFile(path: path)
+    let json = withExtendedLifetime(file) { Data(file.bytes) }
     let index: Index
     do {
       index = try JSONDecoder().decode(Index.self, from: json)
