@@ -9,7 +9,6 @@ import Testing
 enum RealModel: String, CaseIterable, Sendable {
   case smolLM2 = "SmolLM2-135M-Instruct.Q4_1"
   case gemma3 = "gemma-3-270m-q4_k_m"
-  case qwen05 = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 
   var path: String {
     let cache =
