@@ -38,7 +38,7 @@ let package = Package(
     .executableTarget(
       name: "NunchiCommand",
       dependencies: [
-        "Nunchi", "Tokenization",
+        "Nunchi", "ModelFiles", "Tokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
