@@ -19,7 +19,8 @@ let package = Package(
   ],
   targets: [
     // C, thin: one portable version of every kernel and one per instruction set.
-    .target(name: "NunchiKernels"),
+    .target(
+      name: "NunchiKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     // Parses files and fetches them, never computes.
     .target(
       name: "ModelFiles",
