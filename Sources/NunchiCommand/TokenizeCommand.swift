@@ -42,9 +42,12 @@ struct TokenizeCommand: AsyncParsableCommand {
     let text = if let text, text != "-" { text } else { try standardInput() }
     let ids = tokenizer.encode(text, addSpecial: !noSpecial, parseSpecial: !noSpecial)
     if json {
-      try printJSON(text, ids, tokenizer)
+      try printJSON(
+        Summary(
+          ids: ids, pieces: ids.map { tokenizer.piece(of: $0) }, tokens: ids.count,
+          characters: text.unicodeScalars.count, bytes: text.utf8.count))
     } else {
-      printTable(text, ids, tokenizer)
+      show(text, ids, tokenizer)
     }
   }
 
@@ -53,7 +56,7 @@ struct TokenizeCommand: AsyncParsableCommand {
     return String(decoding: data, as: UTF8.self)
   }
 
-  private struct Result: Encodable {
+  private struct Summary: Encodable {
     var ids: [Int32]
     var pieces: [String]
     var tokens: Int
@@ -61,33 +64,14 @@ struct TokenizeCommand: AsyncParsableCommand {
     var bytes: Int
   }
 
-  private func printJSON(_ text: String, _ ids: [Int32], _ tokenizer: Tokenizer) throws {
-    let result = Result(
-      ids: ids, pieces: ids.map { tokenizer.piece(of: $0) }, tokens: ids.count,
-      characters: text.unicodeScalars.count, bytes: text.utf8.count)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(result), as: UTF8.self))
-  }
-
-  private func printTable(_ text: String, _ ids: [Int32], _ tokenizer: Tokenizer) {
+  private func show(_ text: String, _ ids: [Int32], _ tokenizer: Tokenizer) {
     let rows = ids.map { id in
       let bytes = tokenizer.bytes(of: id).map { byte in
         (byte < 16 ? "0" : "") + String(byte, radix: 16)
       }
-      return (
-        id: "\(id)", piece: visible(tokenizer.piece(of: id)), bytes: bytes.joined(separator: " ")
-      )
+      return ["\(id)", visible(tokenizer.piece(of: id)), bytes.joined(separator: " ")]
     }
-    let idWidth = max(rows.map(\.id.count).max() ?? 0, 2)
-    let pieceWidth = max(rows.map(\.piece.count).max() ?? 0, 5)
-    func pad(_ text: String, _ width: Int) -> String {
-      text + String(repeating: " ", count: max(width - text.count, 0))
-    }
-    print("\(pad("id", idWidth))  \(pad("piece", pieceWidth))  bytes")
-    for row in rows {
-      print("\(pad(row.id, idWidth))  \(pad(row.piece, pieceWidth))  \(row.bytes)")
-    }
+    printTable([["id", "piece", "bytes"]] + rows)
     let characters = text.unicodeScalars.count
     print("\(ids.count) tokens, \(characters) characters, \(text.utf8.count) bytes")
   }
