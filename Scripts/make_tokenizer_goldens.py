@@ -17,6 +17,7 @@ import gguf
 from tokenizers import AddedToken, Regex, Tokenizer
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from chat_templates import SNIPPETS, TEMPLATES, conversations
 from tokenizer_texts import TEXTS, BROKEN
 
 GOLDENS = pathlib.Path(__file__).parent.parent / "Tests/TokenizationTests/Goldens"
@@ -157,6 +158,31 @@ def llama_cpp(path):
     return lambda data: model.tokenize(data, add_bos=False, special=True)
 
 
+def chat_goldens():
+    """What transformers' Jinja writes; an error is null."""
+    from transformers.utils.chat_template_utils import _compile_jinja_template
+
+    sources = dict(TEMPLATES)
+    for name in ("smollm2", "qwen2.5"):
+        fields = gguf.GGUFReader(CACHE / "models" / MODELS[name]).fields
+        sources[name] = fields["tokenizer.chat_template"].contents()
+
+    def render(source, variables):
+        try:
+            return _compile_jinja_template(source).render(**variables)
+        except Exception as error:
+            return None
+
+    standard = {"bos_token": "<s>", "eos_token": "</s>", "add_generation_prompt": True}
+    cases = []
+    for name, source in sources.items():
+        for conversation in conversations():
+            variables = standard | conversation
+            cases.append({"template": name, "variables": variables, "output": render(source, variables)})
+    snippets = [[source, render(source, {"messages": []})] for source in SNIPPETS]
+    write("templates.json", {"sources": sources, "cases": cases, "snippets": snippets})
+
+
 def write(name, value):
     path = GOLDENS / name
     path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
@@ -168,6 +194,7 @@ def main():
     texts = [text.encode() for text in TEXTS] + BROKEN
     entries = [{"text": text} for text in TEXTS] + [{"hex": data.hex()} for data in BROKEN]
     write("texts.json", entries)
+    chat_goldens()
     for name, file in MODELS.items():
         path = CACHE / "models" / file
         if not path.exists():

@@ -21,7 +21,7 @@ extension TokenizerDescription {
 
     let isByteLevel = try Self.isByteLevel(file)
     let added = try file.optional("added_tokens")?.elements() ?? []
-    var vocabulary = try VocabularyReader(model: model, added: added)
+    let vocabulary = try VocabularyReader(model: model, added: added)
     self.init(kind: .sentencePiece, pieces: vocabulary.pieces)
     types = vocabulary.types
     addedTokens = vocabulary.addedTokens

@@ -1,2 +1,0 @@
-/// x
-public struct ChatTemplate: Sendable { public init(source: String) throws {} }
