@@ -61,7 +61,8 @@ public final class SafetensorsFile: TensorFile, Sendable {
   private static func openIndexed(
     _ path: String
   ) throws -> ([String: TensorInfo], [String: SafetensorsShard]) {
-    let json = Data(try MappedFile(path: path).bytes)
+    let file = try MappedFile(path: path)
+    let json = withExtendedLifetime(file) { Data(file.bytes) }
     let index: Index
     do {
       index = try JSONDecoder().decode(Index.self, from: json)
