@@ -1,3 +1,4 @@
+import Speculation
 import Testing
 import Tokenization
 
