@@ -39,7 +39,7 @@ let package = Package(
     .executableTarget(
       name: "NunchiCommand",
       dependencies: [
-        "Nunchi", "ModelFiles",
+        "Nunchi", "ModelFiles", "Tokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 

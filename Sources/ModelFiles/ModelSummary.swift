@@ -68,7 +68,7 @@ public struct ModelSummary: Sendable, Equatable, Codable {
       let type = info.type.name
       kinds[type, default: TensorKind(type: type, count: 0, bytes: 0)].count += 1
       kinds[type]?.bytes += info.byteCount ?? 0
-      parameters = Self.product([parameters], plus: info.elementCount ?? 0)
+      parameters = Self.sum(parameters, info.elementCount ?? 0)
     }
     tensorKinds = kinds.values.sorted { ($0.bytes, $1.type) > ($1.bytes, $0.type) }
     weightBytes = tensorKinds.reduce(0) { $0 + $1.bytes }
@@ -82,20 +82,20 @@ public struct ModelSummary: Sendable, Equatable, Codable {
       valueSize = valueSize ?? hiddenSize / heads
     }
     if let layers, let keyValueHeads, let keySize, let valueSize {
-      let perHead = Self.product([1], plus: keySize, valueSize - 1)
-      cacheBytesPer1000Tokens = Self.product([layers, keyValueHeads, perHead, 2, 1000])
+      let rowSize = Self.sum(keySize, valueSize)
+      cacheBytesPer1000Tokens = [layers, keyValueHeads, rowSize, 2, 1000].reduce(1, Self.product)
     }
   }
 
-  /// A product, and what is added to it, held at the largest number: sizes come from files.
-  static func product(_ factors: [Int], plus terms: Int...) -> Int {
-    let product = factors.reduce(1) { result, factor in
-      let (product, overflow) = result.multipliedReportingOverflow(by: factor)
-      return overflow ? .max : product
-    }
-    return terms.reduce(product) { result, term in
-      let (sum, overflow) = result.addingReportingOverflow(term)
-      return overflow ? .max : sum
-    }
+  // Sizes come from files: results that do not fit are the largest number.
+
+  private static func sum(_ left: Int, _ right: Int) -> Int {
+    let (sum, overflow) = left.addingReportingOverflow(right)
+    return overflow ? .max : sum
+  }
+
+  private static func product(_ left: Int, _ right: Int) -> Int {
+    let (product, overflow) = left.multipliedReportingOverflow(by: right)
+    return overflow ? .max : product
   }
 }

@@ -23,7 +23,9 @@ extension Tokenizer {
   /// `tokenizer_config.json` and `chat_template.jinja`.
   /// - Throws: `ModelFileError.unreadable` or `TokenizationError`.
   public convenience init(folder: String) throws {
-    func contents(_ name: String) -> Data? { FileManager.default.contents(atPath: "\(folder)/\(name)") }
+    func contents(_ name: String) -> Data? {
+      FileManager.default.contents(atPath: "\(folder)/\(name)")
+    }
     guard let json = contents("tokenizer.json") else {
       throw ModelFileError.unreadable(
         path: "\(folder)/tokenizer.json", reason: "no such file, or no right to read it")

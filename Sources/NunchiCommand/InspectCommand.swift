@@ -52,7 +52,7 @@ struct InspectCommand: AsyncParsableCommand {
       ["vocabulary", count(summary.vocabularySize)],
     ]
     for (index, kind) in summary.tensorKinds.enumerated() {
-      let text = "\(kind.type): \(formatCount(kind.count)) tensors, \(formatBytes(kind.bytes))"
+      let text = "\(formatCount(kind.count)) × \(kind.type), \(formatBytes(kind.bytes))"
       rows.append([index == 0 ? "tensors" : "", text])
     }
     if let tokenizer = summary.tokenizer {

@@ -38,11 +38,11 @@ struct ModelsCommand: AsyncParsableCommand {
         try printJSON(rows)
       } else {
         printTable(
-          [["NAME", "SIZE", "STATUS", "LICENCE", "CATEGORIES", "DESCRIPTION"]]
+          [["NAME", "SIZE", "STATUS", "LICENCE", "DESCRIPTION", "CATEGORIES"]]
             + rows.map { row in
               [
                 row.name, row.size.map(formatBytes) ?? "?", row.status, row.licence ?? "?",
-                row.categories.joined(separator: ","), row.description ?? "",
+                row.description ?? "", row.categories.joined(separator: ", "),
               ]
             })
       }

@@ -152,7 +152,8 @@ private struct JSONParser {
   mutating func string() throws -> [UInt8] {
     index += 1
     let start = index
-    while index < bytes.count, bytes[index] != UInt8(ascii: "\""), bytes[index] != UInt8(ascii: "\\")
+    while index < bytes.count, bytes[index] != UInt8(ascii: "\""),
+      bytes[index] != UInt8(ascii: "\\")
     {
       index += 1
     }

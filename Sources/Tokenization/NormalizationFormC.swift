@@ -23,6 +23,9 @@ enum NormalizationFormC {
   }
 
   static func normalize(_ text: UnsafeBufferPointer<UInt8>) -> String {
-    String(decoding: text, as: UTF8.self).precomposedStringWithCanonicalMapping
+    // By way of form D: Foundation on Linux leaves 가 + U+11A8 apart, and marks in their order,
+    // when it composes what is partly composed.
+    String(decoding: text, as: UTF8.self).decomposedStringWithCanonicalMapping
+      .precomposedStringWithCanonicalMapping
   }
 }

@@ -40,7 +40,8 @@ public final class Tokenizer: Sendable {
     stripsLeadingSpace = description.kind == .sentencePiece && description.spacePrefix != .none
     tokenBytes = description.decodedPieces(types: types)
     model = try WordModel(description, types: types, tokenBytes: tokenBytes)
-    let added = model.spacesMerge
+    let added =
+      model.spacesMerge
       ? description.addedTokens.filter { !description.isSpaces(Int($0.id)) }
       : description.addedTokens
     matcher = AddedTokenMatcher(added, pieces: description.pieces)

@@ -74,7 +74,8 @@ extension TokenizerDescription {
   // MARK: Normalizer, pre-tokenizer, post-processor
 
   /// A list of the steps of a `Sequence`, or the one step there is.
-  private static func steps(_ file: JSONField, _ key: String, _ list: String) throws -> [JSONField] {
+  private static func steps(_ file: JSONField, _ key: String, _ list: String) throws -> [JSONField]
+  {
     guard let step = file.optional(key) else { return [] }
     guard try step.member("type").string() == "Sequence" else { return [step] }
     return try step.member(list).elements()
@@ -153,7 +154,8 @@ extension TokenizerDescription {
         let pattern = try step.member("pattern").member("String").string()
         let content = try step.member("content").string()
         guard pattern == " ", content == "▁" else {
-          throw step.failure("pattern", "\" \" replaced by \"▁\"", "\"\(pattern)\" by \"\(content)\"")
+          throw step.failure(
+            "pattern", "\" \" replaced by \"▁\"", "\"\(pattern)\" by \"\(content)\"")
         }
         escapesSpaces = true
       default:
@@ -340,7 +342,8 @@ private struct VocabularyReader {
         throw content.failure("a string that is not empty", content.value.kind)
       }
       let id = try check(token.member("id").value, "\(token.name).id")
-      guard byID[id] == nil || byID[id] == piece, ids[piece] == nil || ids[piece] == Int32(id) else {
+      guard byID[id] == nil || byID[id] == piece, ids[piece] == nil || ids[piece] == Int32(id)
+      else {
         throw token.failure(
           "id", "the id and the content of one piece", "\(id) for \(content.value.kind)")
       }

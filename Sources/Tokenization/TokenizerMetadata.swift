@@ -101,7 +101,8 @@ extension TokenizerDescription {
     // llama.cpp's defaults for SentencePiece files that leave these out.
     bosToken = try token("bos") ?? (isSentencePiece && pieces.count > 2 ? 1 : nil)
     eosToken = try token("eos") ?? (isSentencePiece && pieces.count > 2 ? 2 : nil)
-    unknownToken = try token("unknown") ?? (isSentencePiece ? 0 : nil)
+    // Byte-level BPE leaves out a byte that has no token, whatever this key says.
+    unknownToken = isSentencePiece ? try token("unknown") ?? 0 : nil
     padToken = try token("padding")
     endOfGeneration = Set(try ["eot", "eom"].compactMap(token))
     let beginsWithBOS = isSentencePiece || kind == .byteLevelBPE(.llama3)
@@ -113,7 +114,9 @@ extension TokenizerDescription {
       }
       prefix = [bosToken]
     }
-    if try metadata.bool("tokenizer.ggml.add_eos_token") ?? false, let eosToken { suffix = [eosToken] }
+    if try metadata.bool("tokenizer.ggml.add_eos_token") ?? false, let eosToken {
+      suffix = [eosToken]
+    }
   }
 }
 

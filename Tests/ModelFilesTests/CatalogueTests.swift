@@ -89,7 +89,7 @@ import Testing
 
   /// One field of a model that is otherwise in order, and what the error must say.
   private static let wrongFields: [(String, String)] = [
-    ("name: ''", "name: expected a word without blanks"),
+    ("name: ''", "name: expected text, found empty text"),
     ("name: my model", "name: expected a word without blanks"),
     ("name: a/b", "name: expected a word without blanks"),
     ("name: -x", "name: expected a word without blanks"),
@@ -118,7 +118,9 @@ import Testing
     ("sources: ['https://a/b c.gguf']", "source 1: expected https://…"),
     ("sources: [{sha256: \(sha)}]", "source 1: expected https://…"),
     ("sources: [{uri: x}]", "source 1: expected the fields url, sha256, found 'uri'"),
-    ("sources: [https://example.com/]", "file: expected a plain file name"),
+    (
+      "sources: [https://example.com/]", "file: expected a file name, since no source ends with one"
+    ),
     (
       "sources: [{url: 'https://a/b.gguf', sha256: \(String(repeating: "f", count: 64))}]",
       "sha256: expected one checksum"

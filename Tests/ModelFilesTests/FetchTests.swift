@@ -244,6 +244,20 @@ import Testing
     #expect(server.requests.allSatisfy { $0.headers["authorization"] == nil })
   }
 
+  @Test("The models of a category of a user's catalogue are fetched")
+  func category() throws {
+    let server = try server()
+    defer { server.stop() }
+    func model(_ name: String, _ category: String) -> String {
+      "- {name: \(name), categories: [\(category)], sha256: \(sha256), "
+        + "sources: ['\(server.url)/\(name).gguf']}\n"
+    }
+    let yaml = model("one", "test") + model("two", "other") + model("three", "test")
+    let catalogue = try ModelCatalogue.builtIn.adding(yaml: yaml, path: "models.yaml")
+    for entry in try catalogue.entries(inCategory: "test") { try fetcher().fetch(entry) }
+    #expect(names == ["one.gguf", "three.gguf"])
+  }
+
   @Test("When one source fails, the next is tried")
   func mirrors() throws {
     let absent = try server { $0.failures = [404] }

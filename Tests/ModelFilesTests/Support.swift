@@ -19,6 +19,8 @@ final class TemporaryFolder: Sendable {
   /// Writes a file and gives its path.
   func write(_ bytes: [UInt8], as name: String) throws -> String {
     let file = "\(path)/\(name)"
+    // Some file systems flush a file that is cut and written anew: slow, thousands of times.
+    try? FileManager.default.removeItem(atPath: file)
     try Data(bytes).write(to: URL(fileURLWithPath: file))
     return file
   }

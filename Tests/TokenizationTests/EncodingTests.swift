@@ -98,7 +98,8 @@ struct EncodingTests {
     #expect(tokenizer.bytes(of: 49_152).isEmpty)
   }
 
-  @Test("Gemma's texts begin with <bos> when special tokens are added",
+  @Test(
+    "Gemma's texts begin with <bos> when special tokens are added",
     .enabled(if: Goldens.gemma.isCached))
   func gemmaAddsBOS() throws {
     let tokenizer = try Goldens.gemma.tokenizer()
@@ -107,7 +108,8 @@ struct EncodingTests {
     #expect(tokenizer.endOfGeneration == [1, 106])
   }
 
-  @Test("Words without end take time in proportion, for every algorithm",
+  @Test(
+    "Words without end take time in proportion, for every algorithm",
     arguments: Goldens.tiny)
   func longWords(name: String) throws {
     let tokenizer = try Goldens.tinyTokenizer(name)
@@ -125,7 +127,9 @@ struct EncodingTests {
     for _ in 0..<300 {
       let count = Int.random(in: 50...200, using: &generator)
       // Few letters, so that there is much to merge, in conflict.
-      let word = (0..<count).map { _ in ["t", "h", "e", "in"].randomElement(using: &generator) ?? "" }
+      let word = (0..<count).map { _ in
+        ["t", "h", "e", "in"].randomElement(using: &generator) ?? ""
+      }
       let text = Array(word.joined().utf8)
       let (fast, slow) = text.withUnsafeBufferPointer { bytes in
         (Self.merge(bytes, tokenizer, long: true), Self.merge(bytes, tokenizer, long: false))

@@ -187,7 +187,8 @@ extension TemplateInterpreter {
       return .string(try checked(parts.joined(separator: string)))
     case "isdigit":
       return .bool(
-        !string.isEmpty && string.unicodeScalars.allSatisfy { $0.properties.numericType == .decimal })
+        !string.isEmpty
+          && string.unicodeScalars.allSatisfy { $0.properties.numericType == .decimal })
     case "upper", "lower", "title", "capitalize":
       return try filter(name, .string(string), [], [:])
     default: throw fail("a method of strings", "\"\(name)\"")
@@ -235,7 +236,8 @@ extension String {
   func stripped(of set: String?, left: Bool, right: Bool) -> String {
     let wanted = set.map { Set($0.unicodeScalars) }
     func goes(_ scalar: Unicode.Scalar) -> Bool {
-      wanted?.contains(scalar) ?? (scalar.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains(scalar))
+      wanted?.contains(scalar)
+        ?? (scalar.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains(scalar))
     }
     var scalars = unicodeScalars[...]
     while left, let first = scalars.first, goes(first) { scalars.removeFirst() }

@@ -24,7 +24,10 @@ extension TemplateInterpreter {
       return try member(of: evaluate(object), evaluate(key), of: object)
     case .slice(let object, let from, let to, let step):
       let value = try evaluate(object)
-      let bounds = try [from, to, step].map { try $0.map { try integer($0) } }
+      var bounds: [Int?] = []
+      for bound in [from, to, step] {
+        bounds.append(try bound.flatMap { try integer($0) })
+      }
       return try slice(value, bounds[0], bounds[1], bounds[2] ?? 1)
     case .call(let callee, let arguments):
       return try call(callee, arguments)

@@ -39,7 +39,9 @@ extension TemplateInterpreter {
       return usesTruth && !value.isTrue ? arguments.first ?? "" : value
     case "int":
       if let number = value.double, abs(number) < 9e18 { return .integer(Int(number)) }
-      if case .string(let text) = value, let number = Int(text.stripped(of: nil, left: true, right: true)) {
+      if case .string(let text) = value,
+        let number = Int(text.stripped(of: nil, left: true, right: true))
+      {
         return .integer(number)
       }
       return arguments.first ?? .integer(0)
@@ -76,7 +78,8 @@ extension TemplateInterpreter {
         if case .undefined = value { return .array([]) }
         throw fail("a mapping", value.kind)
       }
-      let names = name == "items" ? object.names : object.names.sorted { $0.lowercased() < $1.lowercased() }
+      let names =
+        name == "items" ? object.names : object.names.sorted { $0.lowercased() < $1.lowercased() }
       return .array(names.map { .array([.string($0), object[$0] ?? .undefined]) })
     case "join":
       let separator = try arguments.first.map { try text(of: $0) } ?? ""
@@ -87,11 +90,12 @@ extension TemplateInterpreter {
       return .string(try checked(parts.joined(separator: separator)))
     case "map":
       if let attribute = named["attribute"] {
-        return .array(try elements(of: value).map { element in
-          let found = try attributeValue(element, attribute)
-          if case .undefined = found { return named["default"] ?? found }
-          return found
-        })
+        return .array(
+          try elements(of: value).map { element in
+            let found = try attributeValue(element, attribute)
+            if case .undefined = found { return named["default"] ?? found }
+            return found
+          })
       }
       guard case .string(let filterName)? = arguments.first else {
         throw fail("a filter's name for map", "nothing")

@@ -175,7 +175,8 @@ struct TemplateParser {
 
   private mutating func assignment() throws -> TemplateStatement.Kind {
     let target: TemplateTarget
-    if case .name(let object) = token.kind, peek(1) == .symbol("."), case .name(let member) = peek(2)
+    if case .name(let object) = token.kind, peek(1) == .symbol("."),
+      case .name(let member) = peek(2)
     {
       position += 3
       target = .member(object, member)
