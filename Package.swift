@@ -19,7 +19,8 @@ let package = Package(
   ],
   targets: [
     // C, thin: one portable version of every kernel and one per instruction set.
-    .target(name: "NunchiKernels"),
+    .target(
+      name: "NunchiKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
     // Parses files and fetches them, never computes.
     .target(
       name: "ModelFiles",
@@ -33,18 +34,19 @@ let package = Package(
       name: "Speculation", dependencies: ["LanguageModels", "Sampling"], swiftSettings: strict),
     .target(name: "Drafters", dependencies: ["Speculation"], swiftSettings: strict),
     .target(
-      name: "Nunchi", dependencies: ["Drafters", "Tokenization"], swiftSettings: strict),
+      name: "Nunchi", dependencies: ["Drafters", "Tokenization", "ModelFiles"],
+      swiftSettings: strict),
     .executableTarget(
       name: "NunchiCommand",
       dependencies: [
-        "Nunchi",
+        "Nunchi", "ModelFiles",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
     .testTarget(name: "KernelTests", dependencies: ["NunchiKernels"], swiftSettings: strict),
     .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles"], swiftSettings: strict),
     .testTarget(
-      name: "TokenizationTests", dependencies: ["Tokenization", "ModelFiles"],
+      name: "TokenizationTests", dependencies: ["Tokenization", "ModelFiles", "Nunchi"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
       name: "LanguageModelsTests", dependencies: ["LanguageModels"],

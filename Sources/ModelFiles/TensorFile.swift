@@ -25,3 +25,29 @@ public protocol TensorFile: AnyObject, Sendable {
   /// Tells the system that the tensor's pages are not needed soon, so that they leave memory.
   func releasePages(of name: String)
 }
+
+extension TensorInfo {
+  /// Elements of all dimensions, or nil when there are 2^63 or more.
+  public var elementCount: Int? {
+    // A zero dimension makes the count zero, whatever the others are.
+    if shape.contains(0) { return 0 }
+    var count = 1
+    for dimension in shape {
+      let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
+      guard !overflow, dimension > 0 else { return nil }
+      count = product
+    }
+    return count
+  }
+
+  /// Bytes that the tensor's data takes, or nil when its rows are not whole blocks or there are
+  /// 2^63 bytes or more.
+  public var byteCount: Int? {
+    guard let count = elementCount, (shape.last ?? 1).isMultiple(of: type.blockElements) else {
+      return nil
+    }
+    let (bytes, overflow) = (count / type.blockElements)
+      .multipliedReportingOverflow(by: type.blockBytes)
+    return overflow ? nil : bytes
+  }
+}

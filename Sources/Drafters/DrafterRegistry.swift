@@ -1,0 +1,82 @@
+import LanguageModels
+import Speculation
+
+/// What drafters are made from. Each takes what it needs.
+public struct DrafterSettings: Sendable {
+  /// The most tokens of a draft; nil leaves each drafter its default.
+  public var length: Int?
+  /// The most tokens of a sequence.
+  public var capacity: Int
+  public var promptLookup = PromptLookupDrafter.Configuration()
+  /// The small model of the draft-model drafter.
+  public var draftModel: (any LanguageModel)?
+  public var minimumConfidence: Double?
+  /// Prompt and plain output, for the reference drafters.
+  public var sequence: [Int32] = []
+  public var seed: UInt64 = 0
+
+  public init(length: Int? = nil, capacity: Int = 4096, draftModel: (any LanguageModel)? = nil) {
+    self.length = length
+    self.capacity = capacity
+    self.draftModel = draftModel
+  }
+}
+
+/// All drafters by name. A new one is one more entry, and thereby joins the losslessness tests.
+public enum DrafterRegistry {
+  public struct Entry: Sendable {
+    public let name: String
+    /// One line for help texts.
+    public let summary: String
+    /// Whether it exists to test the engine, not to speed it up.
+    public var isReference = false
+    public let make: @Sendable (DrafterSettings) throws -> any Drafter
+  }
+
+  public static let entries: [Entry] = [
+    Entry(name: "none", summary: "plain decoding, one token at a time") { _ in EmptyDrafter() },
+    Entry(name: "prompt-lookup", summary: "continue where the last tokens stood before") {
+      var configuration = $0.promptLookup
+      if let length = $0.length { configuration.length = length }
+      return try PromptLookupDrafter(configuration)
+    },
+    Entry(name: "draft-model", summary: "a smaller model of the same vocabulary") {
+      guard let model = $0.draftModel else {
+        throw SpeculationError.invalidSetting(
+          name: "draft model", expected: "a model, which this drafter needs", found: "none")
+      }
+      return try draftModel(model, $0)
+    },
+    Entry(name: "oracle", summary: "knows the output: all accepted", isReference: true) {
+      OracleDrafter(sequence: $0.sequence)
+    },
+    Entry(name: "always-wrong", summary: "knows it and avoids it", isReference: true) {
+      AlwaysWrongDrafter(sequence: $0.sequence)
+    },
+    Entry(name: "random-chain", summary: "random chains", isReference: true) {
+      RandomDrafter(seed: $0.seed, width: 1, sequence: $0.sequence)
+    },
+    Entry(name: "random-tree", summary: "random trees", isReference: true) {
+      RandomDrafter(seed: $0.seed, sequence: $0.sequence)
+    },
+  ]
+
+  /// - Throws: `SpeculationError.unknownDrafter`, or what the drafter finds wrong.
+  public static func make(_ name: String, _ settings: DrafterSettings) throws -> any Drafter {
+    guard let entry = entries.first(where: { $0.name == name }) else {
+      throw SpeculationError.unknownDrafter(
+        name: name, known: entries.filter { !$0.isReference }.map(\.name))
+    }
+    return try entry.make(settings)
+  }
+
+  private static func draftModel<Model: LanguageModel>(
+    _ model: Model, _ settings: DrafterSettings
+  ) throws -> any Drafter {
+    var configuration = DraftModelDrafter<Model>.Configuration()
+    if let length = settings.length { configuration.length = length }
+    configuration.minimumConfidence = settings.minimumConfidence
+    return try DraftModelDrafter(
+      model: model, capacity: settings.capacity, configuration: configuration)
+  }
+}

@@ -1,0 +1,200 @@
+import Foundation
+import ModelFiles
+
+/// Where a model's configuration and tensor names come from.
+public enum ModelFormat: Sendable, Equatable {
+  /// GGUF metadata.
+  case gguf
+  /// `config.json` beside safetensors.
+  case huggingFace
+}
+
+/// A model's configuration as its files state it: named values, read with checks.
+///
+/// A nested JSON object's fields have dotted names, such as `rope_scaling.factor`.
+public struct ConfigurationFields: Sendable {
+  public let format: ModelFormat
+  /// What errors call the source.
+  public let file: String
+  private let values: [String: Value]
+
+  private enum Value: Sendable {
+    case int(Int)
+    case float(Double)
+    case bool(Bool)
+    case string(String)
+    case strings([String])
+    case other
+  }
+
+  /// The metadata of a GGUF file.
+  public init(metadata: [String: GGUFValue], file: String) {
+    format = .gguf
+    self.file = file
+    values = metadata.mapValues {
+      switch $0 {
+      case .int(let value): .int(value)
+      case .float(let value): .float(value)
+      case .bool(let value): .bool(value)
+      case .string(let value): .string(value)
+      default: .other
+      }
+    }
+  }
+
+  /// The text of a `config.json`.
+  /// - Throws: `LanguageModelError.unreadable` when it is no JSON object.
+  public init(json: Data, file: String) throws {
+    format = .huggingFace
+    self.file = file
+    let value: JSONValue
+    do {
+      value = try JSONDecoder().decode(JSONValue.self, from: json)
+    } catch {
+      throw LanguageModelError.unreadable(file: file, reason: "expected JSON, found other text")
+    }
+    guard case .object(let object) = value else {
+      throw LanguageModelError.unreadable(file: file, reason: "expected a JSON object")
+    }
+    var values: [String: Value] = [:]
+    Self.flatten(object, prefix: "", into: &values)
+    self.values = values
+  }
+
+  private static func flatten(
+    _ object: [String: JSONValue], prefix: String, into values: inout [String: Value]
+  ) {
+    for (key, value) in object {
+      switch value {
+      case .null: break
+      case .object(let inner): flatten(inner, prefix: prefix + key + ".", into: &values)
+      case .int(let value): values[prefix + key] = .int(value)
+      case .float(let value): values[prefix + key] = .float(value)
+      case .bool(let value): values[prefix + key] = .bool(value)
+      case .string(let value): values[prefix + key] = .string(value)
+      case .array(let elements):
+        let strings = elements.compactMap(\.string)
+        values[prefix + key] = strings.count == elements.count ? .strings(strings) : .other
+      }
+    }
+  }
+
+  /// Whether the field is there and not null.
+  public func has(_ field: String) -> Bool { values[field] != nil }
+
+  /// An integer within `range`. A missing field is an error unless there is a `fallback`.
+  public func int(
+    _ field: String, in range: ClosedRange<Int>, default fallback: Int? = nil
+  ) throws -> Int {
+    let expected = "an integer from \(range.lowerBound) to \(range.upperBound)"
+    guard let value = values[field] else {
+      if let fallback { return fallback }
+      throw LanguageModelError.missingField(file: file, field: field, expected: expected)
+    }
+    guard case .int(let number) = value, range.contains(number) else {
+      throw invalid(field, expected: expected)
+    }
+    return number
+  }
+
+  /// A positive, finite number.
+  public func positive(_ field: String, default fallback: Double? = nil) throws -> Double {
+    guard let value = values[field] else {
+      if let fallback { return fallback }
+      throw LanguageModelError.missingField(
+        file: file, field: field, expected: "a positive number")
+    }
+    let number: Double
+    switch value {
+    case .int(let integer): number = Double(integer)
+    case .float(let double): number = double
+    default: throw invalid(field, expected: "a positive number")
+    }
+    guard number > 0, number.isFinite else { throw invalid(field, expected: "a positive number") }
+    return number
+  }
+
+  public func bool(_ field: String, default fallback: Bool) throws -> Bool {
+    guard let value = values[field] else { return fallback }
+    guard case .bool(let bool) = value else { throw invalid(field, expected: "true or false") }
+    return bool
+  }
+
+  public func string(_ field: String) throws -> String? {
+    guard let value = values[field] else { return nil }
+    guard case .string(let string) = value else { throw invalid(field, expected: "a string") }
+    return string
+  }
+
+  public func strings(_ field: String) throws -> [String]? {
+    guard let value = values[field] else { return nil }
+    guard case .strings(let strings) = value else {
+      throw invalid(field, expected: "an array of strings")
+    }
+    return strings
+  }
+
+  /// Refuses a file whose `field` asks for something that no block here computes.
+  public func require(_ field: String, oneOf supported: [String]) throws {
+    guard let found = try string(field) else { return }
+    guard supported.contains(found) else {
+      throw invalid(field, expected: supported.map { "'\($0)'" }.joined(separator: " or "))
+    }
+  }
+
+  /// Refuses a file whose `field` is there and neither false nor zero.
+  public func requireAbsent(_ field: String) throws {
+    switch values[field] {
+    case nil, .bool(false), .int(0), .float(0): return
+    default: throw invalid(field, expected: "none (this feature is not supported)")
+    }
+  }
+
+  /// The error that `field` is not what it should be.
+  public func invalid(_ field: String, expected: String) -> LanguageModelError {
+    let found =
+      switch values[field] {
+      case nil: "nothing"
+      case .int(let value): "\(value)"
+      case .float(let value): "\(value)"
+      case .bool(let value): "\(value)"
+      case .string(let value): "'\(value.prefix(80))'"
+      default: "an array"
+      }
+    return .invalidField(file: file, field: field, expected: expected, found: found)
+  }
+}
+
+/// JSON as `config.json` uses it.
+private enum JSONValue: Decodable {
+  case null
+  case int(Int)
+  case float(Double)
+  case bool(Bool)
+  case string(String)
+  case array([JSONValue])
+  case object([String: JSONValue])
+
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.singleValueContainer()
+    if container.decodeNil() {
+      self = .null
+    } else if let bool = try? container.decode(Bool.self) {
+      self = .bool(bool)
+    } else if let int = try? container.decode(Int.self) {
+      self = .int(int)
+    } else if let double = try? container.decode(Double.self) {
+      self = .float(double)
+    } else if let string = try? container.decode(String.self) {
+      self = .string(string)
+    } else if let array = try? container.decode([JSONValue].self) {
+      self = .array(array)
+    } else {
+      self = .object(try container.decode([String: JSONValue].self))
+    }
+  }
+
+  var string: String? {
+    if case .string(let string) = self { string } else { nil }
+  }
+}

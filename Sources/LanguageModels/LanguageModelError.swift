@@ -1,0 +1,72 @@
+import Foundation
+
+/// What can go wrong between a model's files and its logits.
+public enum LanguageModelError: Error, Equatable, Sendable {
+  /// The file names an architecture that has no file in `Architectures/`.
+  case unsupportedArchitecture(file: String, field: String, found: String, supported: [String])
+  case missingField(file: String, field: String, expected: String)
+  case invalidField(file: String, field: String, expected: String, found: String)
+  case unreadable(file: String, reason: String)
+  case missingTensor(file: String, tensor: String, expected: [Int])
+  case tensorShape(file: String, tensor: String, expected: [Int], found: [Int])
+  case tensorKind(file: String, tensor: String, expected: String, found: String)
+  case notEnoughMemory(purpose: String, needed: Int, available: Int)
+  case threadsUnavailable(requested: Int)
+  case capacityOutOfRange(requested: Int, limit: Int)
+  case emptyInput
+  case malformedTree(row: Int, parent: Int)
+  /// Only chains can be longer than one chunk.
+  case treeTooLarge(rows: Int, limit: Int)
+  case tokenOutsideVocabulary(token: Int, row: Int, vocabularySize: Int)
+  case cacheFull(rows: Int, count: Int, capacity: Int)
+  case layerOutOfRange(layer: Int, layerCount: Int)
+  case foreignCache
+}
+
+extension LanguageModelError: CustomStringConvertible, LocalizedError {
+  public var errorDescription: String? { description }
+
+  public var description: String {
+    switch self {
+    case .unsupportedArchitecture(let file, let field, let found, let supported):
+      "\(file): \(field): architecture '\(found)' is not supported; "
+        + "expected one of \(supported.joined(separator: ", "))"
+    case .missingField(let file, let field, let expected):
+      "\(file): \(field): expected \(expected), found nothing"
+    case .invalidField(let file, let field, let expected, let found):
+      "\(file): \(field): expected \(expected), found \(found)"
+    case .unreadable(let file, let reason):
+      "\(file): \(reason)"
+    case .missingTensor(let file, let tensor, let expected):
+      "\(file): tensor '\(tensor)': expected "
+        + (expected.isEmpty ? "a matrix" : "shape \(expected)") + ", found no such tensor"
+    case .tensorShape(let file, let tensor, let expected, let found):
+      "\(file): tensor '\(tensor)': expected shape \(expected), found \(found)"
+    case .tensorKind(let file, let tensor, let expected, let found):
+      "\(file): tensor '\(tensor)': expected \(expected), found \(found)"
+    case .notEnoughMemory(let purpose, let needed, let available):
+      "\(purpose): \(megabytes(needed)) MB of memory are needed, "
+        + "\(megabytes(available)) MB are available"
+    case .threadsUnavailable(let requested):
+      "cannot start \(requested) threads; expected a count from 1 to \(ComputePool.mostThreads)"
+    case .capacityOutOfRange(let requested, let limit):
+      "cache capacity: expected 1 to \(limit) tokens, found \(requested)"
+    case .emptyInput:
+      "forward pass: expected at least one token, found none"
+    case .malformedTree(let row, let parent):
+      "forward pass: row \(row): expected a parent from -1 to \(row - 1), found \(parent)"
+    case .treeTooLarge(let rows, let limit):
+      "forward pass: expected a tree of at most \(limit) rows, found \(rows)"
+    case .tokenOutsideVocabulary(let token, let row, let vocabularySize):
+      "forward pass: row \(row): expected a token from 0 to \(vocabularySize - 1), found \(token)"
+    case .cacheFull(let rows, let count, let capacity):
+      "forward pass: \(rows) rows do not fit: \(count) of the cache's \(capacity) tokens are used"
+    case .layerOutOfRange(let layer, let layerCount):
+      "forward pass: observed layer: expected 0 to \(layerCount), found \(layer)"
+    case .foreignCache:
+      "forward pass: the cache was made by another model"
+    }
+  }
+
+  private func megabytes(_ bytes: Int) -> Int { (bytes + 999_999) / 1_000_000 }
+}

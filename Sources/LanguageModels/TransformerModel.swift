@@ -1,0 +1,55 @@
+import ModelFiles
+
+/// A decoder-only transformer of any architecture in `Architectures/`, computed on the CPU.
+///
+/// Weights are shared and immutable; everything of one sequence is in its `TransformerCache`.
+public final class TransformerModel: LanguageModel {
+  /// The most rows that go through the layers together. Longer chains go in several pieces.
+  public static let chunkRows = 256
+
+  public let configuration: ModelConfiguration
+  public let pool: ComputePool
+  let weights: TransformerWeights
+  /// Radians per position of each pair, for each of the configuration's rotaries.
+  let rotaryFrequencies: [[Double]]
+
+  public var vocabularySize: Int { configuration.vocabularySize }
+  public var hiddenSize: Int { configuration.hiddenSize }
+  public var contextLength: Int { configuration.contextLength }
+
+  /// Weights of all kinds, an embedding that is also the head counted once.
+  public var parameterCount: Int { weights.parameterCount }
+  /// Bytes of weights that a pass reads: all packed matrices with the head, norms and biases.
+  public var weightBytesPerPass: Int { weights.byteCount }
+  /// Bytes that one token takes in a cache.
+  public var kvBytesPerToken: Int { configuration.kvBytesPerToken }
+
+  /// Loads a model whose configuration and tensors are at hand.
+  /// - Parameters:
+  ///   - pool: the threads to compute with, which models may share.
+  ///   - progress: told the share of the weights that are loaded, from 0 to 1.
+  /// - Throws: `LanguageModelError` when a field or tensor is missing or not as it should be, or
+  ///   memory is short.
+  public init(
+    file: any TensorFile, fields: ConfigurationFields, pool: ComputePool,
+    progress: (Double) -> Void = { _ in }
+  ) throws {
+    configuration = try ModelConfiguration(fields: fields, tensors: file.tensors)
+    weights = try TransformerWeights(
+      file: file, configuration: configuration,
+      names: TensorNames(try Architectures.named(in: fields), format: fields.format), pool: pool,
+      progress: progress)
+    self.pool = pool
+    var frequencies = configuration.rotaries.map { [headDim = configuration.headDim] in
+      $0.frequencies(headDim: headDim)
+    }
+    if let divisors = weights.rotaryDivisors {
+      frequencies[0] = zip(frequencies[0], divisors).map { $0 / Double($1) }
+    }
+    rotaryFrequencies = frequencies
+  }
+
+  public func makeCache(capacity: Int) throws -> TransformerCache {
+    try TransformerCache(model: self, capacity: capacity)
+  }
+}

@@ -1,0 +1,141 @@
+import Foundation
+
+/// One file in the safetensors format: a 64-bit header length, a JSON header, the data.
+final class SafetensorsShard: Sendable {
+  let path: String
+  let tensors: [String: TensorInfo]
+
+  private let file: MappedFile
+  private let ranges: [String: Range<Int>]
+
+  /// The limit of the reference implementation.
+  private static let maximumHeader = 100_000_000
+
+  init(path: String) throws {
+    file = try MappedFile(path: path)
+    self.path = path
+    var reader = ByteReader(file)
+    let length = try reader.count(ofAtLeast: 1, "header length")
+    guard length <= Self.maximumHeader else {
+      throw ModelFileError.malformed(
+        path: path, field: "header length", expected: "at most \(Self.maximumHeader) bytes",
+        found: "\(length)")
+    }
+    let dataStart = reader.offset + length
+    let header: Header
+    do {
+      header = try JSONDecoder().decode(Header.self, from: Data(file.bytes[8..<dataStart]))
+    } catch {
+      throw ModelFileError.malformed(
+        path: path, field: "header", expected: "a JSON object that describes tensors",
+        found: SafetensorsFile.describe(error))
+    }
+    (tensors, ranges) = try Self.check(
+      header.tensors, path: path, dataStart: dataStart, fileSize: file.bytes.count)
+  }
+
+  func data(of name: String) -> UnsafeRawBufferPointer? {
+    ranges[name].map { UnsafeRawBufferPointer(rebasing: file.bytes[$0]) }
+  }
+
+  func releasePages(of name: String) {
+    if let range = ranges[name] { file.releasePages(range) }
+  }
+
+  // MARK: - Header
+
+  private struct Entry: Decodable {
+    var dtype: String
+    var shape: [Int]
+    var offsets: [Int]
+
+    enum CodingKeys: String, CodingKey {
+      case dtype, shape
+      case offsets = "data_offsets"
+    }
+  }
+
+  /// Every key is a tensor's name, except `__metadata__`.
+  private struct Header: Decodable {
+    var tensors: [String: Entry] = [:]
+
+    private struct Key: CodingKey {
+      var stringValue: String
+      var intValue: Int? { nil }
+      init(stringValue: String) { self.stringValue = stringValue }
+      init?(intValue: Int) { nil }
+    }
+
+    init(from decoder: any Decoder) throws {
+      let container = try decoder.container(keyedBy: Key.self)
+      for key in container.allKeys where key.stringValue != "__metadata__" {
+        tensors[key.stringValue] = try container.decode(Entry.self, forKey: key)
+      }
+    }
+  }
+
+  /// Checks that the tensors' data covers the file, each following the one before it: overlaps,
+  /// holes and names given twice all break that.
+  private static func check(
+    _ entries: [String: Entry], path: String, dataStart: Int, fileSize: Int
+  ) throws -> ([String: TensorInfo], [String: Range<Int>]) {
+    var tensors: [String: TensorInfo] = [:]
+    var ranges: [String: Range<Int>] = [:]
+    let dataSize = fileSize - dataStart
+    var end = 0
+    for (name, entry) in entries.sorted(by: precedes) {
+      let info = TensorInfo(
+        name: name, type: try type(entry.dtype, path: path, tensor: name), shape: entry.shape)
+      guard entry.shape.allSatisfy({ $0 >= 0 }), let size = info.byteCount else {
+        throw ModelFileError.malformed(
+          path: path, field: "shape of tensor '\(name)'",
+          expected: "sizes of at least 0, fewer than 2^63 bytes", found: "\(entry.shape)")
+      }
+      guard entry.offsets.count == 2, entry.offsets[0] == end, size <= dataSize - end,
+        entry.offsets[1] == end + size
+      else {
+        throw ModelFileError.malformed(
+          path: path, field: "data_offsets of tensor '\(name)'",
+          expected: "[\(end), \(end) + \(size)] within \(dataSize) bytes of data, "
+            + "after the tensor before it",
+          found: "\(entry.offsets.prefix(8))")
+      }
+      guard (dataStart + end).isMultiple(of: info.type.blockBytes) else {
+        throw ModelFileError.malformed(
+          path: path, field: "data of tensor '\(name)'",
+          expected: "a file offset that is a multiple of \(info.type.blockBytes)",
+          found: "\(dataStart + end)")
+      }
+      tensors[name] = info
+      ranges[name] = dataStart + end..<dataStart + end + size
+      end += size
+    }
+    guard end == dataSize else {
+      throw ModelFileError.malformed(
+        path: path, field: "data", expected: "\(end) bytes, as the header says",
+        found: "\(dataSize) bytes")
+    }
+    return (tensors, ranges)
+  }
+
+  /// In the order of the data; empty tensors come before the one that starts at the same place.
+  private static func precedes(
+    _ left: (key: String, value: Entry), _ right: (key: String, value: Entry)
+  ) -> Bool {
+    left.value.offsets.lexicographicallyPrecedes(right.value.offsets)
+      || (left.value.offsets == right.value.offsets && left.key < right.key)
+  }
+
+  private static func type(
+    _ name: String, path: String, tensor: String
+  ) throws -> TensorType {
+    switch name {
+    case "F32": return .f32
+    case "F16": return .f16
+    case "BF16": return .bf16
+    default:
+      throw ModelFileError.unsupportedTensorType(
+        path: path, tensor: tensor, type: "safetensors type '\(name)'")
+    }
+  }
+}

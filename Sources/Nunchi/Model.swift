@@ -1,0 +1,100 @@
+import Foundation
+import LanguageModels
+import ModelFiles
+import Synchronization
+import Tokenization
+
+/// A language model with its tokenizer, ready to generate. Immutable; several generations may
+/// use it at once, and take turns at its threads.
+public final class Model: Sendable {
+  /// As it was asked for: a name of the catalogue or a path.
+  public let name: String
+  public let transformer: TransformerModel
+  public let tokenizer: Tokenizer
+  private let fingerprint = Mutex<UInt64?>(nil)
+
+  /// Loads a model. Blocks; see `load` for use from asynchronous code.
+  /// - Parameters:
+  ///   - name: a name of the catalogue, the path of a GGUF file, or of a Hugging Face folder.
+  ///   - pool: the threads to compute with. A draft model shares its target's.
+  ///   - progress: told the share of the weights that are loaded, from 0 to 1.
+  /// - Throws: `ModelFileError`, `TokenizationError` or `LanguageModelError`.
+  public init(_ name: String, pool: ComputePool, progress: (Double) -> Void = { _ in }) throws {
+    self.name = name
+    switch try ModelLocation.resolve(name) {
+    case .gguf(let path):
+      let file = try GGUFFile(path: path)
+      tokenizer = try Tokenizer(file)
+      transformer = try TransformerModel(gguf: file, pool: pool, progress: progress)
+    case .huggingFace(let folder):
+      tokenizer = try Tokenizer(folder: folder)
+      transformer = try TransformerModel(folder: folder, pool: pool, progress: progress)
+    }
+  }
+
+  /// Loads a model with threads of its own.
+  /// - Parameter threads: how many compute; nil takes all of the machine's.
+  public convenience init(
+    _ name: String, threads: Int? = nil, progress: (Double) -> Void = { _ in }
+  ) throws {
+    try self.init(name, pool: Self.pool(threads: threads), progress: progress)
+  }
+
+  /// Loads a model without blocking the caller's thread.
+  /// - Parameters:
+  ///   - name: a name of the catalogue, the path of a GGUF file, or of a Hugging Face folder.
+  ///   - threads: how many compute; nil takes all of the machine's.
+  public static func load(
+    _ name: String, threads: Int? = nil,
+    progress: @escaping @Sendable (Double) -> Void = { _ in }
+  ) async throws -> Model {
+    try await onThread { try Model(name, threads: threads, progress: progress) }
+  }
+
+  /// Loads a model that computes with this one's threads: a draft model.
+  public func loadCompanion(_ name: String) async throws -> Model {
+    try await onThread { [pool = transformer.pool] in try Model(name, pool: pool) }
+  }
+
+  private static func pool(threads: Int?) throws -> ComputePool {
+    if let threads, threads < 1 { throw NunchiError.invalidThreads(threads) }
+    return try ComputePool(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+  }
+
+  /// Why another model cannot draft for this one; nil when it can. Both must give the same ids
+  /// to the same tokens.
+  public func vocabularyMismatch(with draft: Model) -> String? {
+    let (mine, other) = (tokenizer, draft.tokenizer)
+    if mine.vocabularySize != other.vocabularySize {
+      return "\(mine.vocabularySize) tokens against \(other.vocabularySize)"
+    }
+    return vocabularyFingerprint == draft.vocabularyFingerprint
+      ? nil : "the same number of tokens, but different ones"
+  }
+
+  /// A hash of all tokens' bytes (FNV-1a), computed once.
+  private var vocabularyFingerprint: UInt64 {
+    fingerprint.withLock { known in
+      if let known { return known }
+      var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+      for id in 0..<Int32(tokenizer.vocabularySize) {
+        for byte in tokenizer.bytes(of: id) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        // 0xFF is in no UTF-8 text: it tells where a token ends.
+        hash = (hash ^ 0xFF) &* 0x100_0000_01B3
+      }
+      known = hash
+      return hash
+    }
+  }
+}
+
+/// Runs blocking work on a thread of its own: the few threads of Swift's concurrency stay free.
+func onThread<Result: Sendable>(
+  _ work: @escaping @Sendable () throws -> Result
+) async throws -> Result {
+  try await withCheckedThrowingContinuation { continuation in
+    Thread.detachNewThread {
+      continuation.resume(with: Swift.Result { try work() })
+    }
+  }
+}

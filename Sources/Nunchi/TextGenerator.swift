@@ -1,0 +1,105 @@
+import LanguageModels
+import Speculation
+import Tokenization
+
+/// What a generation came to.
+public struct GenerationResult: Sendable {
+  /// The whole text, without stop strings.
+  public var text: String
+  /// The generated tokens. A stop token is the last of them; nothing after a stop string is here.
+  public var tokens: [Int32]
+  public var promptTokens: Int
+  /// nil while the generation goes on, or when it was cancelled.
+  public var finishReason: FinishReason?
+  /// What each forward pass drafted and accepted, and the time it took.
+  public var traces: [StepTrace]
+
+  /// Figures computed from the traces.
+  public var statistics: SpeculationStatistics { SpeculationStatistics(traces) }
+}
+
+/// Generates text step by step, and keeps its KV cache from one generation to the next: a prompt
+/// that begins like the last sequence is computed only from where the two differ.
+///
+///     let generator = try TextGenerator(model: model, contextLength: 2048)
+///     try generator.begin(prompt: model.tokens(of: "Once upon a time"), options: options)
+///     while let text = try generator.next() { print(text, terminator: "") }
+///
+/// It blocks, and serves one thread at a time.
+public final class TextGenerator {
+  public let model: Model
+  /// Asked before each forward pass; when it says true, `CancellationError` is thrown.
+  public var isCancelled: () -> Bool {
+    get { generator.isCancelled }
+    set { generator.isCancelled = newValue }
+  }
+
+  private let generator: SpeculativeGenerator<TransformerModel>
+  private var detokenizer: StreamingDetokenizer
+  private var stops: StopStrings
+  private var text = ""
+  private var promptTokens = 0
+  private var isFinished = true
+
+  /// - Parameter contextLength: the most tokens of a sequence, prompt and output; memory for
+  ///   their keys and values is set aside. At most the model's own context is used.
+  /// - Throws: `LanguageModelError` when memory is short.
+  public init(model: Model, contextLength: Int) throws {
+    self.model = model
+    generator = try SpeculativeGenerator(
+      target: model.transformer, capacity: min(contextLength, model.transformer.contextLength))
+    detokenizer = StreamingDetokenizer(tokenizer: model.tokenizer)
+    stops = try StopStrings()
+  }
+
+  /// Starts a generation and computes the prompt.
+  /// - Parameter continuing: the output goes on from the prompt's text, as against answering it.
+  /// - Throws: `SpeculationError`, `NunchiError` or `LanguageModelError`.
+  public func begin(prompt: [Int32], options: GenerationOptions, continuing: Bool = true) throws {
+    isFinished = true
+    stops = try StopStrings(options.stop)
+    detokenizer = StreamingDetokenizer(tokenizer: model.tokenizer, continuing: continuing)
+    text = ""
+    promptTokens = prompt.count
+    try generator.begin(
+      prompt: prompt, setup: try options.setup(for: model, capacity: generator.capacity))
+    isFinished = false
+  }
+
+  /// The text of the next step, which may be empty; nil when the generation has ended.
+  public func next() throws -> String? {
+    guard !isFinished else { return nil }
+    guard let new = try generator.next() else { return finish("") }
+    var shown = ""
+    for (index, token) in new.enumerated() {
+      let isStopToken = generator.finishReason == .stop && index == new.count - 1
+      let (safe, stopped) = stops.append(isStopToken ? "" : detokenizer.append(token))
+      shown += safe
+      if stopped {
+        generator.stop(dropping: new.count - 1 - index)
+        isFinished = true
+        text += shown
+        return shown
+      }
+    }
+    if generator.finishReason != nil { return finish(shown) }
+    text += shown
+    return shown
+  }
+
+  /// The generation so far.
+  public var result: GenerationResult {
+    GenerationResult(
+      text: text, tokens: Array(generator.output), promptTokens: promptTokens,
+      finishReason: generator.finishReason, traces: generator.traces)
+  }
+
+  /// Ends the text: what was held back comes out, as far as no stop string is in it.
+  private func finish(_ shown: String) -> String {
+    isFinished = true
+    let (safe, stopped) = stops.append(detokenizer.finish())
+    let last = shown + safe + (stopped ? "" : stops.finish())
+    text += last
+    return last
+  }
+}

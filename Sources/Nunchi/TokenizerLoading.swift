@@ -1,0 +1,57 @@
+import Foundation
+import ModelFiles
+import Tokenization
+
+/// Loads the tokenizer of a model and nothing else of it.
+/// - Parameter name: a name of the catalogue, the path of a GGUF file, or of a Hugging Face folder.
+/// - Throws: `ModelFileError` or `TokenizationError`.
+public func loadTokenizer(named name: String) throws -> Tokenizer {
+  switch try ModelLocation.resolve(name) {
+  case .gguf(let path): try Tokenizer(GGUFFile(path: path))
+  case .huggingFace(let folder): try Tokenizer(folder: folder)
+  }
+}
+
+extension Tokenizer {
+  /// The tokenizer that a GGUF file's metadata describe.
+  /// - Throws: `ModelFileError` or `TokenizationError`.
+  public convenience init(_ file: GGUFFile) throws {
+    try self.init(TokenizerDescription(metadata: GGUFTokenizerMetadata(file: file)))
+  }
+
+  /// The tokenizer of a Hugging Face folder: `tokenizer.json` and, if they are there,
+  /// `tokenizer_config.json` and `chat_template.jinja`.
+  /// - Throws: `ModelFileError.unreadable` or `TokenizationError`.
+  public convenience init(folder: String) throws {
+    func contents(_ name: String) -> Data? { FileManager.default.contents(atPath: "\(folder)/\(name)") }
+    guard let json = contents("tokenizer.json") else {
+      throw ModelFileError.unreadable(
+        path: "\(folder)/tokenizer.json", reason: "no such file, or no right to read it")
+    }
+    var description = try TokenizerDescription(
+      tokenizerJSON: json, tokenizerConfig: contents("tokenizer_config.json"))
+    if let template = contents("chat_template.jinja") {
+      description.chatTemplate = String(decoding: template, as: UTF8.self)
+    }
+    try self.init(description)
+  }
+}
+
+/// A GGUF file's metadata as `Tokenization`, which knows no files, reads them.
+private struct GGUFTokenizerMetadata: TokenizerMetadata {
+  let file: GGUFFile
+
+  func string(_ key: String) throws -> String? { try file.optionalString(key) }
+  func int(_ key: String) throws -> Int? { try file.optionalInt(key) }
+  func ints(_ key: String) throws -> [Int]? { try file.optionalInts(key) }
+  func bool(_ key: String) throws -> Bool? { try file.optionalBool(key) }
+  func floats(_ key: String) throws -> [Float]? {
+    try file.optionalFloats(key)?.map { Float($0) }
+  }
+  func strings(_ key: String) throws -> ByteStrings? {
+    guard let strings = try file.optionalByteStrings(key) else { return nil }
+    var result = ByteStrings()
+    for index in strings.indices { strings.withBytes(at: index) { result.append($0) } }
+    return result
+  }
+}

@@ -1,0 +1,376 @@
+// The public functions: the choice of instruction set, and the sharing of work among threads.
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "internal.h"
+
+#pragma STDC FP_CONTRACT OFF
+
+// ---------------------------------------------------------------- instruction sets
+
+static _Atomic(const nk_operations *) current_operations;
+static atomic_int current_isa;
+
+static const nk_operations *operations_of(nk_isa isa) {
+  switch (isa) {
+    case NK_PORTABLE: return &nk_portable_operations;
+#if defined(__x86_64__)
+    case NK_AVX2:
+      if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+          __builtin_cpu_supports("f16c"))
+        return &nk_avx2_operations;
+      return NULL;
+    case NK_AVX512:
+    case NK_AVX512_VNNI:
+      if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
+          !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
+        return NULL;
+      if (isa == NK_AVX512) return &nk_avx512_operations;
+      return __builtin_cpu_supports("avx512vnni") ? &nk_avx512_vnni_operations : NULL;
+#endif
+    default: return NULL;
+  }
+}
+
+const char *nk_isa_name(nk_isa isa) {
+  switch (isa) {
+    case NK_PORTABLE: return "portable";
+    case NK_AVX2: return "avx2";
+    case NK_AVX512: return "avx512";
+    case NK_AVX512_VNNI: return "avx512-vnni";
+  }
+  return "unknown";
+}
+
+bool nk_isa_select(nk_isa isa) {
+  const nk_operations *operations = operations_of(isa);
+  if (!operations) return false;
+  atomic_store(&current_isa, (int)isa);
+  atomic_store(&current_operations, operations);
+  return true;
+}
+
+static nk_isa strongest_up_to(nk_isa isa) {
+  while (isa > NK_PORTABLE && !operations_of(isa)) isa--;
+  return isa;
+}
+
+const nk_operations *nk_operations_current(void) {
+  const nk_operations *operations = atomic_load_explicit(&current_operations,
+                                                         memory_order_acquire);
+  if (operations) return operations;
+  const char *wish = getenv("NUNCHI_ISA");
+  nk_isa limit = NK_AVX512_VNNI;
+  if (wish && !strcmp(wish, "portable")) limit = NK_PORTABLE;
+  if (wish && !strcmp(wish, "avx2")) limit = NK_AVX2;
+  nk_isa_select(strongest_up_to(limit));
+  return atomic_load(&current_operations);
+}
+
+nk_isa nk_isa_current(void) {
+  nk_operations_current();
+  return (nk_isa)atomic_load(&current_isa);
+}
+
+// ---------------------------------------------------------------- products
+
+typedef struct {
+  const nk_operations *operations;
+  const nk_product *products;
+  int count;
+  const float *x;
+  const nk_qblock *quantized;
+  int64_t M;
+} linear_context;
+
+static int64_t panels_of(const nk_matrix *matrix) {
+  return (matrix->rows + NK_PANEL - 1) / NK_PANEL;
+}
+
+static void linear_task(void *context, int thread, int64_t begin, int64_t end) {
+  (void)thread;
+  const linear_context *c = context;
+  int64_t first = 0;
+  for (int i = 0; i < c->count && first < end; i++) {
+    int64_t panels = panels_of(c->products[i].matrix);
+    int64_t from = begin > first ? begin - first : 0;
+    int64_t to = end - first < panels ? end - first : panels;
+    if (from < to) {
+      nk_linear_call call = {&c->products[i], c->x, c->quantized, c->M};
+      c->operations->linear(&call, from, to);
+    }
+    first += panels;
+  }
+}
+
+void nk_linear(nk_pool *pool, const nk_product *products, int count, const float *x,
+               const void *quantized, int64_t M) {
+  if (M <= 0) return;
+  linear_context context = {nk_operations_current(), products, count, x, quantized, M};
+  int64_t panels = 0;
+  for (int i = 0; i < count; i++) panels += panels_of(products[i].matrix);
+  int64_t pieces = (int64_t)nk_pool_threads(pool) * 8;
+  int64_t grain = (panels + pieces - 1) / pieces;
+  nk_pool_run(pool, panels, grain, linear_task, &context);
+}
+
+size_t nk_quantized_bytes(int64_t columns) { return (size_t)(columns / 32) * sizeof(nk_qblock); }
+
+typedef struct {
+  const nk_operations *operations;
+  const float *x, *y;
+  float *output;
+  void *quantized;
+  int64_t columns, x_stride, output_stride;
+  float epsilon;
+  nk_activation activation;
+} rows_context;
+
+// Rows at which a parallel run is worth its start.
+static int64_t row_grain(nk_pool *pool, int64_t M, int64_t columns) {
+  int64_t least = 16384 / (columns > 0 ? columns : 1) + 1;
+  int64_t even = (M + 2 * nk_pool_threads(pool) - 1) / (2 * nk_pool_threads(pool));
+  return even > least ? even : least;
+}
+
+static void quantize_task(void *context, int thread, int64_t begin, int64_t end) {
+  (void)thread;
+  const rows_context *c = context;
+  int64_t blocks = c->columns / 32;
+  c->operations->quantize(c->x + begin * c->columns, (end - begin) * blocks,
+                          (nk_qblock *)c->quantized + begin * blocks);
+}
+
+void nk_quantize(nk_pool *pool, const float *x, int64_t M, int64_t columns, void *quantized) {
+  rows_context context = {.operations = nk_operations_current(), .x = x, .columns = columns,
+                          .quantized = quantized};
+  nk_pool_run(pool, M, row_grain(pool, M, columns), quantize_task, &context);
+}
+
+// ---------------------------------------------------------------- the rest of a layer
+
+static void norm_task(void *context, int thread, int64_t begin, int64_t end) {
+  (void)thread;
+  const rows_context *c = context;
+  for (int64_t m = begin; m < end; m++)
+    c->operations->rms_norm(c->x + m * c->x_stride, c->y, c->epsilon, c->columns,
+                            c->output + m * c->output_stride);
+}
+
+void nk_rms_norm(nk_pool *pool, const float *x, int64_t x_stride, const float *weight,
+                 float epsilon, int64_t M, int64_t columns, float *output,
+                 int64_t output_stride) {
+  rows_context context = {.operations = nk_operations_current(), .x = x, .y = weight,
+                          .output = output, .columns = columns, .x_stride = x_stride,
+                          .output_stride = output_stride, .epsilon = epsilon};
+  nk_pool_run(pool, M, row_grain(pool, M, columns), norm_task, &context);
+}
+
+void nk_add(nk_pool *pool, float *x, const float *y, int64_t count) {
+  (void)pool;
+  nk_operations_current()->add(x, y, count);
+}
+
+void nk_scale(nk_pool *pool, float *x, float scale, int64_t count) {
+  (void)pool;
+  for (int64_t i = 0; i < count; i++) x[i] *= scale;
+}
+
+static void gated_task(void *context, int thread, int64_t begin, int64_t end) {
+  (void)thread;
+  const rows_context *c = context;
+  int64_t first = begin * c->columns;
+  c->operations->gated(c->activation, c->x + first, c->y + first, c->output + first,
+                       (end - begin) * c->columns);
+}
+
+void nk_gated(nk_pool *pool, nk_activation activation, const float *gate, const float *up,
+              float *output, int64_t M, int64_t columns) {
+  rows_context context = {.operations = nk_operations_current(), .x = gate, .y = up,
+                          .output = output, .columns = columns, .activation = activation};
+  nk_pool_run(pool, M, row_grain(pool, M, columns), gated_task, &context);
+}
+
+void nk_rotate(nk_pool *pool, float *x, int64_t stride, int64_t M, int64_t heads,
+               int64_t head_dim, const float *cosines, const float *sines, bool interleaved) {
+  (void)pool;
+  int64_t half = head_dim / 2;
+  for (int64_t m = 0; m < M; m++)
+    for (int64_t h = 0; h < heads; h++) {
+      float *v = x + m * stride + h * head_dim;
+      const float *c = cosines + m * half, *s = sines + m * half;
+      if (interleaved)
+        for (int64_t i = 0; i < half; i++) {
+          float a = v[2 * i], b = v[2 * i + 1];
+          v[2 * i] = a * c[i] - b * s[i];
+          v[2 * i + 1] = a * s[i] + b * c[i];
+        }
+      else
+        for (int64_t i = 0; i < half; i++) {
+          float a = v[i], b = v[half + i];
+          v[i] = a * c[i] - b * s[i];
+          v[half + i] = a * s[i] + b * c[i];
+        }
+    }
+}
+
+// ---------------------------------------------------------------- attention
+
+size_t nk_kv_bytes(int64_t capacity, int64_t kv_heads, int64_t head_dim) {
+  return (size_t)capacity * (size_t)kv_heads * (size_t)head_dim * sizeof(uint16_t);
+}
+
+typedef struct {
+  const nk_kv *kv;
+  int64_t first;
+  const float *k, *v;
+  int64_t k_stride, v_stride;
+} store_context;
+
+static void store_task(void *context, int thread, int64_t begin, int64_t end) {
+  (void)thread;
+  const store_context *c = context;
+  const nk_kv *kv = c->kv;
+  int64_t dim = kv->head_dim;
+  for (int64_t m = begin; m < end; m++) {
+    int64_t slot = c->first + m;
+    for (int64_t h = 0; h < kv->kv_heads; h++) {
+      uint16_t *key = kv->keys + (h * kv->capacity + slot / 16 * 16) * dim + slot % 16;
+      uint16_t *value = kv->values + (h * kv->capacity + slot) * dim;
+      const float *k = c->k + m * c->k_stride + h * dim, *v = c->v + m * c->v_stride + h * dim;
+      for (int64_t d = 0; d < dim; d++) {
+        key[16 * d] = nk_float_to_half(k[d]);
+        value[d] = nk_float_to_half(v[d]);
+      }
+    }
+  }
+}
+
+void nk_kv_store(nk_pool *pool, const nk_kv *kv, int64_t first, int64_t M, const float *k,
+                 int64_t k_stride, const float *v, int64_t v_stride) {
+  store_context context = {kv, first, k, v, k_stride, v_stride};
+  nk_pool_run(pool, M, row_grain(pool, M, 4 * kv->kv_heads * kv->head_dim), store_task,
+              &context);
+}
+
+void nk_kv_move(const nk_kv *kv, int64_t from, int64_t to) {
+  int64_t dim = kv->head_dim;
+  for (int64_t h = 0; h < kv->kv_heads; h++) {
+    uint16_t *keys = kv->keys + h * kv->capacity * dim;
+    uint16_t *values = kv->values + h * kv->capacity * dim;
+    for (int64_t d = 0; d < dim; d++)
+      keys[(to / 16 * dim + d) * 16 + to % 16] = keys[(from / 16 * dim + d) * 16 + from % 16];
+    memmove(values + to * dim, values + from * dim, (size_t)dim * sizeof(uint16_t));
+  }
+}
+
+typedef struct {
+  const nk_operations *operations;
+  nk_attention_call call;
+  nk_pool *pool;
+  size_t scratch;
+  int64_t queries, size, tasks;  // queries of a KV head, queries a task, tasks a KV head
+} attention_context;
+
+static void attention_task(void *context, int thread, int64_t begin, int64_t end) {
+  const attention_context *c = context;
+  float *scores = nk_pool_scratch(c->pool, thread, c->scratch);
+  for (int64_t i = begin; i < end; i++) {
+    // The last rows see the most: first come the long tasks, so that the threads end together.
+    int64_t task = c->tasks - 1 - i % c->tasks, first = task * c->size;
+    int64_t count = c->queries - first < c->size ? c->queries - first : c->size;
+    c->operations->attention(&c->call, i / c->tasks, first, count, scores);
+  }
+}
+
+bool nk_attention(nk_pool *pool, const nk_kv *kv, const nk_attention_options *options,
+                  int64_t committed, int64_t M, const int32_t *parents, const float *q,
+                  int64_t q_stride, float *output, int64_t output_stride) {
+  bool chain = true;
+  for (int64_t i = 0; i < M && chain; i++) chain = parents[i] == i - 1;
+  if (!chain && M > NK_MAX_TREE_DEPTH) return false;
+  attention_context c = {
+      .operations = nk_operations_current(),
+      .call = {kv, options, committed, M, parents, chain, q, q_stride, output, output_stride},
+      .pool = pool,
+      .queries = M * (options->heads / kv->kv_heads)};
+  // As many queries share one reading of the cache as keep all threads busy.
+  int64_t share = M * options->heads / (nk_pool_threads(pool) * 3);
+  c.size = share < 1 ? 1 : share > NK_QUERIES ? NK_QUERIES : share;
+  c.tasks = (c.queries + c.size - 1) / c.size;
+  c.scratch = (size_t)(c.size * ((committed + M + 15) / 16 * 16));
+  if (!nk_pool_reserve(pool, c.scratch)) return false;
+  nk_pool_run(pool, c.tasks * kv->kv_heads, 1, attention_task, &c);
+  return true;
+}
+
+// ---------------------------------------------------------------- logits
+
+int64_t nk_argmax(const float *x, int64_t count) {
+  return nk_operations_current()->argmax(x, count);
+}
+
+double nk_log_sum_exp(const float *x, int64_t count) {
+  return nk_operations_current()->log_sum_exp(x, count);
+}
+
+// ---------------------------------------------------------------- the machine's limits
+
+static double seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+typedef struct {
+  const uint8_t *data;
+  size_t piece;
+} measure_context;
+
+static void read_task(void *context, int thread, int64_t begin, int64_t end) {
+  (void)thread;
+  const measure_context *c = context;
+  volatile double keep = nk_operations_current()->read(c->data + (size_t)begin * c->piece,
+                                                       (size_t)(end - begin) * c->piece);
+  (void)keep;
+}
+
+double nk_measure_bandwidth(nk_pool *pool, size_t bytes) {
+  enum { PIECES = 256 };
+  size_t piece = bytes / PIECES / 4096 * 4096;
+  if (!piece) return 0;
+  uint8_t *data = nk_allocate(piece * PIECES);
+  if (!data) return 0;
+  memset(data, 1, piece * PIECES);
+  measure_context context = {data, piece};
+  double best = 0;
+  for (int i = 0; i < 6; i++) {
+    double start = seconds();
+    nk_pool_run(pool, PIECES, 4, read_task, &context);
+    double rate = (double)(piece * PIECES) / (seconds() - start);
+    if (rate > best) best = rate;
+  }
+  nk_free(data, piece * PIECES);
+  return best;
+}
+
+static void int8_task(void *context, int thread, int64_t begin, int64_t end) {
+  (void)thread;
+  double *done = context;
+  double work = nk_operations_current()->int8_work((end - begin) * 100000);
+  done[0] = work / (double)(end - begin);
+}
+
+double nk_measure_int8(nk_pool *pool) {
+  double each = 0, best = 0;
+  int64_t pieces = 8 * nk_pool_threads(pool);
+  for (int i = 0; i < 6; i++) {
+    double start = seconds();
+    nk_pool_run(pool, pieces, 1, int8_task, &each);
+    double rate = each * (double)pieces / (seconds() - start);
+    if (rate > best) best = rate;
+  }
+  return best;
+}

@@ -1,0 +1,72 @@
+/// Who uses a random number. Each has its own stream, so that none can depend on another.
+public enum RandomStream: UInt32, Sendable {
+  /// The target's own token at a position.
+  case target
+  /// The drafter's proposals at a position.
+  case drafter
+  /// Whether proposals at a position are accepted.
+  case acceptance
+}
+
+/// The random choices that sampling and verification make.
+///
+/// Every choice names its position, so that it does not matter in which order, or how often,
+/// choices are made. Tests put an enumerator in its place to compute exact laws.
+public protocol Chance {
+  /// A token drawn from a distribution.
+  func token(
+    from distribution: Distribution, position: Int, stream: RandomStream, draw: Int
+  ) -> Int32
+  /// Whether a uniform number of the acceptance stream lies (strictly) below `probability`: a
+  /// probability of 0 is never accepted, one of 1 or more always.
+  func accepts(_ probability: Double, position: Int, draw: Int) -> Bool
+}
+
+/// Random numbers keyed by (seed, position, stream, draw): Philox4x32-10, a counter-based
+/// generator without state (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
+public struct KeyedRandom: Chance, Sendable, Equatable {
+  public let seed: UInt64
+
+  public init(seed: UInt64) {
+    self.seed = seed
+  }
+
+  /// A number in [0, 1) with 53 random bits.
+  /// - Parameters:
+  ///   - position: index in the sequence of the token that the number decides.
+  ///   - draw: distinguishes several numbers of one stream at one position.
+  public func uniform(position: Int, stream: RandomStream, draw: Int = 0) -> Double {
+    let place = UInt64(bitPattern: Int64(position))
+    let block = Self.philox(
+      counter: SIMD4(
+        UInt32(truncatingIfNeeded: place), UInt32(truncatingIfNeeded: place >> 32),
+        stream.rawValue, UInt32(truncatingIfNeeded: draw)),
+      key: SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)))
+    let bits = UInt64(block[0]) << 32 | UInt64(block[1])
+    return Double(bits >> 11) * 0x1p-53
+  }
+
+  public func token(
+    from distribution: Distribution, position: Int, stream: RandomStream, draw: Int
+  ) -> Int32 {
+    distribution.token(at: uniform(position: position, stream: stream, draw: draw))
+  }
+
+  public func accepts(_ probability: Double, position: Int, draw: Int) -> Bool {
+    uniform(position: position, stream: .acceptance, draw: draw) < probability
+  }
+
+  /// One block of Philox4x32-10.
+  static func philox(counter: SIMD4<UInt32>, key: SIMD2<UInt32>) -> SIMD4<UInt32> {
+    var counter = counter
+    var key = key
+    for _ in 0..<10 {
+      let first = (0xD251_1F53 as UInt32).multipliedFullWidth(by: counter[0])
+      let second = (0xCD9E_8D57 as UInt32).multipliedFullWidth(by: counter[2])
+      counter = SIMD4(
+        second.high ^ counter[1] ^ key[0], second.low, first.high ^ counter[3] ^ key[1], first.low)
+      key &+= SIMD2(0x9E37_79B9, 0xBB67_AE85)
+    }
+    return counter
+  }
+}

@@ -1,0 +1,130 @@
+import Sampling
+
+/// How a drafted token was found.
+public enum Proposal: Sendable, Equatable {
+  /// Not by chance: it has all the mass of q.
+  case deterministic
+  /// Drawn from q. For a sibling drawn without replacement, q already leaves out the ones before.
+  case sampled(Distribution)
+
+  /// q(token) of a node that proposed `token`.
+  public func probability(of token: Int32) -> Double {
+    switch self {
+    case .deterministic: 1
+    case .sampled(let distribution): distribution[token]
+    }
+  }
+}
+
+/// Tokens that may follow, as a tree: the target checks all of them in one forward pass.
+///
+/// Nodes are numbered in the order of insertion, parents before their children. The tree hangs
+/// from the pending token (`root`), the last one of the sequence, which is not a node. A chain is
+/// a tree of width one.
+///
+///     var tree = DraftTree()
+///     let first = tree.add(17, source: "example")
+///     tree.add(4, under: first, source: "example")
+public struct DraftTree: Sendable, Equatable {
+  /// The parent of the first drafted tokens: the pending token.
+  public static let root = -1
+
+  public private(set) var tokens: [Int32] = []
+  /// For each node the number of its parent, or `root`.
+  public private(set) var parents: [Int] = []
+  /// For each node its distance from the root: 1 for the root's children.
+  public private(set) var depths: [Int] = []
+  public private(set) var proposals: [Proposal] = []
+  /// For each node the name of the drafter that proposed it.
+  public private(set) var sources: [String] = []
+
+  public init() {}
+
+  /// A chain of tokens found without chance.
+  public init(chain tokens: some Sequence<Int32>, source: String) {
+    var parent = Self.root
+    for token in tokens { parent = add(token, under: parent, source: source) }
+  }
+
+  public var count: Int { tokens.count }
+  public var isEmpty: Bool { tokens.isEmpty }
+  /// The length of the longest path.
+  public var depth: Int { depths.max() ?? 0 }
+
+  /// The children of a node, in the order in which they were proposed.
+  public func children(of parent: Int) -> [Int] {
+    ((parent + 1)..<max(parent + 1, count)).filter { parents[$0] == parent }
+  }
+
+  /// The child of `parent` with this token.
+  public func child(of parent: Int, token: Int32) -> Int? {
+    ((parent + 1)..<max(parent + 1, count)).first {
+      parents[$0] == parent && tokens[$0] == token
+    }
+  }
+
+  /// Adds a child, and returns its number.
+  ///
+  /// A token found without chance that is already a child is merged with it. A *sampled* one must
+  /// differ from its siblings (draw it from `q.without(siblings)`): dropping it would bias the
+  /// output.
+  @discardableResult
+  public mutating func add(
+    _ token: Int32, under parent: Int = root, proposal: Proposal = .deterministic, source: String
+  ) -> Int {
+    precondition(parent >= Self.root && parent < count, "parent \(parent) of \(count) nodes")
+    if let twin = child(of: parent, token: token) {
+      precondition(proposal == .deterministic, "token \(token) was sampled twice under one parent")
+      return twin
+    }
+    tokens.append(token)
+    parents.append(parent)
+    depths.append(parent == Self.root ? 1 : depths[parent] + 1)
+    proposals.append(proposal)
+    sources.append(source)
+    return count - 1
+  }
+
+  /// The rows of the target's forward pass: the pending token, then the nodes. Node i is row i+1.
+  public func rows(after pending: Int32) -> (tokens: [Int32], parents: [Int32]) {
+    ([pending] + tokens, [-1] + parents.map { Int32($0 + 1) })
+  }
+
+  /// The part within a budget: nodes too many or too deep are left out. Which ones depends on
+  /// their places only, never on their tokens, so that sampled proposals stay unbiased.
+  func limited(to budget: DraftBudget) -> DraftTree {
+    if count <= budget.nodes && depth <= budget.depth { return self }
+    var part = DraftTree()
+    var places = [Int?](repeating: nil, count: count)
+    for node in tokens.indices where part.count < budget.nodes && depths[node] <= budget.depth {
+      let parent = parents[node] == Self.root ? Self.root : places[parents[node]]
+      guard let parent else { continue }
+      places[node] = part.add(
+        tokens[node], under: parent, proposal: proposals[node], source: sources[node])
+    }
+    return part
+  }
+
+  /// What does not hold of the structure; nil when all does.
+  public func _checkInvariants() -> String? {
+    let counts = Set([
+      tokens.count, parents.count, depths.count, proposals.count, sources.count,
+    ])
+    guard counts.count == 1 else { return "arrays of different lengths: \(counts.sorted())" }
+    var seen: Set<[Int]> = []
+    for node in tokens.indices {
+      let parent = parents[node]
+      guard parent >= Self.root && parent < node else { return "node \(node) precedes its parent" }
+      guard depths[node] == (parent == Self.root ? 1 : depths[parent] + 1) else {
+        return "node \(node) has depth \(depths[node])"
+      }
+      guard seen.insert([parent, Int(tokens[node])]).inserted else {
+        return "token \(tokens[node]) stands twice under \(parent)"
+      }
+      guard proposals[node].probability(of: tokens[node]) > 0 else {
+        return "token \(tokens[node]) is outside the distribution recorded for it"
+      }
+    }
+    return nil
+  }
+}

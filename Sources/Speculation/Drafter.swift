@@ -1,0 +1,95 @@
+import LanguageModels
+import Sampling
+
+/// How much a drafter may propose in one step.
+public struct DraftBudget: Sendable, Equatable, Codable {
+  /// The most nodes of the tree.
+  public var nodes: Int
+  /// The longest path.
+  public var depth: Int
+
+  public init(nodes: Int, depth: Int) {
+    self.nodes = nodes
+    self.depth = depth
+  }
+
+  public static let nothing = DraftBudget(nodes: 0, depth: 0)
+  public var isEmpty: Bool { nodes <= 0 || depth <= 0 }
+}
+
+/// How an acceptance rule wants proposals to be drawn when sampling. With greedy sampling, all
+/// proposals are the drafter's most probable tokens.
+public enum ProposalStyle: Sendable, Equatable {
+  /// By the drafter's best guess of what the target itself will draw: sampling with the target's
+  /// own number for the position makes the two agree most often.
+  case matching
+  /// By chance, with the drafter's own numbers, and q recorded.
+  case sampled
+}
+
+/// What a drafter sees when it drafts.
+public struct DraftContext {
+  /// The whole sequence: prompt and output. The last token has no row in the target's cache yet.
+  public let tokens: [Int32]
+  /// The target's vocabulary: proposals lie in it.
+  public let vocabularySize: Int
+  public let sampler: Sampler
+  public let chance: any Chance
+  public let style: ProposalStyle
+
+  public init(
+    tokens: [Int32], vocabularySize: Int, sampler: Sampler, chance: any Chance,
+    style: ProposalStyle
+  ) {
+    self.tokens = tokens
+    self.vocabularySize = vocabularySize
+    self.sampler = sampler
+    self.chance = chance
+    self.style = style
+  }
+}
+
+/// The target's inner states at some tokens, as far as the drafter observes them. Valid during
+/// the call that receives them.
+public struct TargetStates {
+  public let output: ForwardOutput
+  /// Rows of `output`; row i's logits gave the i-th token of the call.
+  public let rows: [Int]
+
+  public init(output: ForwardOutput, rows: [Int]) {
+    self.output = output
+    self.rows = rows
+  }
+}
+
+/// Proposes the next tokens of one sequence.
+///
+/// A drafter is an object with the state of its sequence; what it knows in advance (weights,
+/// stores) is shared. Whatever it proposes, the output stays the target's.
+public protocol Drafter: AnyObject {
+  var name: String { get }
+  /// What it wants to see of the target's inner states.
+  var observing: Observation { get }
+
+  /// Starts a sequence, or goes on with a longer (or shorter) version of the last one: a drafter
+  /// that keeps state may reuse what the two have in common.
+  func begin(prompt: [Int32]) throws
+
+  /// The target's states of a part of the prompt, in order. Only called when something is
+  /// observed; parts that the target had cached are left out.
+  /// - Parameter position: index in the prompt of the first row.
+  func observePrompt(_ states: TargetStates, from position: Int) throws
+
+  /// Proposes a tree of at most `budget`; an empty one means plain decoding.
+  func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree
+
+  /// New tokens of the sequence: accepted ones and the target's own.
+  func commit(_ tokens: [Int32], states: TargetStates) throws
+}
+
+extension Drafter {
+  public var observing: Observation { .nothing }
+  public func begin(prompt: [Int32]) throws {}
+  public func observePrompt(_ states: TargetStates, from position: Int) throws {}
+  public func commit(_ tokens: [Int32], states: TargetStates) throws {}
+}

@@ -1,0 +1,74 @@
+/// Figures of a generation, computed from its traces.
+///
+/// The token after the prompt comes with the prompt's pass, so it belongs to no round: with R
+/// rounds and Σa accepted tokens, `tokens` = 1 + R + Σa, and plain decoding has τ = 1.
+public struct SpeculationStatistics: Sendable, Equatable, Codable {
+  /// Prompt tokens, computed and cached.
+  public private(set) var promptTokens = 0
+  public private(set) var cachedPromptTokens = 0
+  /// Generated tokens: the one counter for every method. A stop token counts, nothing after it.
+  public private(set) var tokens = 0
+  /// Rounds R: forward passes of the target after the prompt.
+  public private(set) var rounds = 0
+  /// Drafted nodes Σk.
+  public private(set) var drafted = 0
+  /// Accepted tokens Σa.
+  public private(set) var accepted = 0
+  /// P_i: the share of rounds that accepted at least i tokens, for i = 1, 2, …
+  public private(set) var perPositionRates: [Double] = []
+  /// Time of the prompt's pass, first token included, and of the rounds' parts.
+  public private(set) var promptSeconds = 0.0
+  public private(set) var draftSeconds = 0.0
+  public private(set) var verifySeconds = 0.0
+  public private(set) var acceptSeconds = 0.0
+  public private(set) var commitSeconds = 0.0
+
+  public init(_ traces: some Sequence<StepTrace>) {
+    var reached: [Int] = []
+    for trace in traces {
+      tokens += trace.tokens.count
+      switch trace.phase {
+      case .prompt:
+        promptTokens += trace.promptTokens + trace.cachedTokens
+        cachedPromptTokens += trace.cachedTokens
+        promptSeconds += trace.seconds
+      case .round:
+        rounds += 1
+        drafted += trace.drafted.count
+        accepted += trace.accepted.count
+        while reached.count < trace.accepted.count { reached.append(0) }
+        for index in trace.accepted.indices { reached[index] += 1 }
+        draftSeconds += trace.draftSeconds
+        verifySeconds += trace.verifySeconds
+        acceptSeconds += trace.acceptSeconds
+        commitSeconds += trace.commitSeconds
+      }
+    }
+    perPositionRates = reached.map { Double($0) / Double(rounds) }
+  }
+
+  /// τ = 1 + Σa/R: tokens that a forward pass of the target brings.
+  public var acceptanceLength: Double {
+    rounds == 0 ? 1 : 1 + Double(accepted) / Double(rounds)
+  }
+
+  /// Σa/Σk; 0 when nothing was drafted.
+  public var draftAcceptanceRate: Double {
+    drafted == 0 ? 0 : Double(accepted) / Double(drafted)
+  }
+
+  /// 1 − (Σa + R)/Σ(k + 1): the share of verified rows that gave no token.
+  public var wastedRows: Double {
+    rounds == 0 ? 0 : 1 - Double(accepted + rounds) / Double(drafted + rounds)
+  }
+
+  /// Time of the rounds: everything after the first token.
+  public var generationSeconds: Double {
+    draftSeconds + verifySeconds + acceptSeconds + commitSeconds
+  }
+
+  /// Tokens of the rounds by their time; 0 without a round.
+  public var tokensPerSecond: Double {
+    generationSeconds > 0 ? Double(accepted + rounds) / generationSeconds : 0
+  }
+}

@@ -1,0 +1,293 @@
+import LanguageModels
+import Sampling
+
+/// Where a generation ends.
+public struct GenerationLimits: Sendable, Equatable {
+  /// The most tokens to generate; nil goes on until a stop token or the end of the context.
+  public var maxTokens: Int?
+  /// Tokens that end the output. They are part of it; nothing after them is.
+  public var stopTokens: Set<Int32>
+
+  public init(maxTokens: Int? = nil, stopTokens: Set<Int32> = []) {
+    self.maxTokens = maxTokens
+    self.stopTokens = stopTokens
+  }
+}
+
+/// Why a generation ended.
+public enum FinishReason: String, Sendable, Codable {
+  /// A stop token, or whatever else the caller stops at.
+  case stop
+  case maxTokens = "length"
+  case contextFull = "context"
+}
+
+/// How to generate: who drafts, how much, what is accepted, and when to stop.
+public struct GenerationSetup {
+  /// nil decodes plainly.
+  public var drafter: (any Drafter)?
+  public var draftLength: DraftLengthPolicy
+  /// The most nodes of a draft tree.
+  public var draftNodes: Int
+  public var rule: any AcceptanceRule
+  public var sampling: SamplingParameters
+  public var limits: GenerationLimits
+
+  public init(
+    drafter: (any Drafter)? = nil, draftLength: DraftLengthPolicy = .fixed(4),
+    draftNodes: Int = 64, rule: any AcceptanceRule = SampleAndMatch(),
+    sampling: SamplingParameters = .greedy, limits: GenerationLimits = GenerationLimits()
+  ) {
+    self.drafter = drafter
+    self.draftLength = draftLength
+    self.draftNodes = draftNodes
+    self.rule = rule
+    self.sampling = sampling
+    self.limits = limits
+  }
+}
+
+/// Generates tokens with a target model, step by step: draft, verify in one forward pass, accept,
+/// commit. Plain decoding is the same loop with an empty draft.
+///
+///     let generator = try SpeculativeGenerator(target: model, capacity: 2048)
+///     try generator.begin(prompt: tokens, setup: setup)
+///     while let new = try generator.next() { … }
+///
+/// It keeps its cache between generations: a prompt that begins like the last sequence is only
+/// computed from where the two differ. One generator serves one thread at a time.
+public final class SpeculativeGenerator<Target: LanguageModel> {
+  public let target: Target
+  public let cache: Target.Cache
+  /// The most tokens of a sequence that are computed; one more may follow.
+  public let capacity: Int
+  /// The whole sequence. The cache holds all tokens but the last, which is pending.
+  public private(set) var tokens: [Int32] = []
+  /// The steps of the current generation.
+  public private(set) var traces: [StepTrace] = []
+  /// Why the current generation ended; nil while it goes on.
+  public private(set) var finishReason: FinishReason?
+  /// Asked before each forward pass; when it says true, `CancellationError` is thrown.
+  public var isCancelled: () -> Bool = { false }
+
+  private var setup: GenerationSetup?
+  private var sampler = Sampler(.greedy)
+  private var chance: any Chance = KeyedRandom(seed: 0)
+  private var length = DraftLength(.fixed(0))
+  private var generated = 0
+  private var promptCount = 0
+  private var firstTokens: [Int32]?
+
+  /// Rows of one prompt pass: bounds the memory of activations, and how long a cancellation waits.
+  static var promptChunk: Int { 512 }
+
+  /// - Parameter capacity: the most tokens of a sequence that the cache holds.
+  public init(target: Target, capacity: Int) throws {
+    self.target = target
+    self.capacity = capacity
+    cache = try target.makeCache(capacity: capacity)
+  }
+
+  /// The tokens generated since `begin`.
+  public var output: ArraySlice<Int32> { tokens[promptCount...] }
+
+  /// Starts a generation: computes the prompt and draws its first token, which the first call of
+  /// `next` returns.
+  /// - Parameter chance: the random numbers; by default those of the sampling seed.
+  public func begin(
+    prompt: [Int32], setup: GenerationSetup, chance: (any Chance)? = nil
+  ) throws {
+    try check(prompt, setup)
+    self.setup = nil
+    finishReason = nil
+    firstTokens = nil
+    traces = []
+    generated = 0
+    sampler = Sampler(setup.sampling)
+    self.chance =
+      chance ?? KeyedRandom(seed: setup.sampling.seed ?? UInt64.random(in: 0 ... .max))
+    length = DraftLength(setup.draftLength)
+
+    var trace = StepTrace(phase: .prompt, position: prompt.count)
+    var watch = Stopwatch()
+    // The last prompt token is computed in any case: its logits give the first new token.
+    let common = zip(tokens.prefix(cache.count), prompt.dropLast()).prefix { $0 == $1 }.count
+    cache.truncate(to: common)
+    tokens = Array(prompt.prefix(common))
+    promptCount = common
+    trace.cachedTokens = common
+    trace.promptTokens = prompt.count - common
+    trace.commitSeconds = watch.lap()
+
+    try setup.drafter?.begin(prompt: prompt)
+    trace.draftSeconds = watch.lap()
+    let first = try computePrompt(prompt, from: common, setup.drafter, &trace)
+
+    self.setup = setup
+    if setup.limits.maxTokens == 0 {
+      finishReason = .maxTokens
+    } else {
+      emit([first])
+      firstTokens = [first]
+      trace.tokens = [first]
+    }
+    traces.append(trace)
+  }
+
+  /// The next tokens, at least one; nil when the generation has ended.
+  public func next() throws -> [Int32]? {
+    guard let setup else { throw SpeculationError.notBegun }
+    if let first = firstTokens {
+      firstTokens = nil
+      return first
+    }
+    guard finishReason == nil else { return nil }
+    guard cache.count < capacity, let pending = tokens.last else {
+      finishReason = .contextFull
+      return nil
+    }
+    try checkCancellation()
+
+    var trace = StepTrace(phase: .round, position: tokens.count)
+    var watch = Stopwatch()
+    trace.budget = budget(setup)
+    let tree = try draft(setup, trace.budget)
+    trace.drafted = tree.tokens
+    trace.parents = tree.parents
+    trace.sources = tree.sources
+    trace.draftSeconds = watch.lap()
+
+    let rows = tree.rows(after: pending)
+    let output = try target.forward(
+      tokens: rows.tokens, parents: rows.parents, cache: cache, logits: .all,
+      observing: setup.drafter?.observing ?? .nothing)
+    trace.verifySeconds = watch.lap()
+
+    var walk = TargetWalk(
+      logits: output.logits, sampler: sampler, chance: chance, context: tokens)
+    let verdict = try setup.rule.verify(tree, &walk)
+    var new = verdict.path.map { tree.tokens[$0] } + [verdict.next]
+    if let stop = new.firstIndex(where: setup.limits.stopTokens.contains) {
+      new.removeSubrange((stop + 1)...)
+    }
+    trace.tokens = new
+    trace.accepted = Array(verdict.path.prefix(new.count - 1))
+    trace.recovered = verdict.recovered && new.count == verdict.path.count + 1
+    length.record(depth: tree.depth, accepted: trace.accepted.count)
+    trace.acceptSeconds = watch.lap()
+
+    // Row i's logits gave new[i]; the last new token is the next pending one.
+    let committed = [0] + trace.accepted.map { $0 + 1 }
+    cache.commit(path: committed)
+    emit(new)
+    try setup.drafter?.commit(new, states: TargetStates(output: output, rows: committed))
+    trace.commitSeconds = watch.lap()
+    traces.append(trace)
+    return new
+  }
+
+  /// Ends the generation before the last `count` tokens of the last step, as a stop token does:
+  /// they never counted. For what only a caller can see, such as a stop string.
+  public func stop(dropping count: Int) {
+    guard var trace = traces.popLast() else { return }
+    precondition(count >= 0 && count < trace.tokens.count, "a step keeps at least one token")
+    tokens.removeLast(count)
+    generated -= count
+    cache.truncate(to: tokens.count - 1)
+    trace.tokens.removeLast(count)
+    trace.accepted = Array(trace.accepted.prefix(trace.tokens.count - 1))
+    if count > 0 { trace.recovered = false }
+    traces.append(trace)
+    finishReason = .stop
+  }
+
+  private func check(_ prompt: [Int32], _ setup: GenerationSetup) throws {
+    guard !prompt.isEmpty else { throw SpeculationError.emptyPrompt }
+    guard prompt.count <= capacity else {
+      throw SpeculationError.promptTooLong(tokens: prompt.count, capacity: capacity)
+    }
+    if let token = prompt.first(where: { $0 < 0 || Int($0) >= target.vocabularySize }) {
+      throw SpeculationError.tokenOutsideVocabulary(
+        token: token, source: "prompt", vocabularySize: target.vocabularySize)
+    }
+    if let limit = setup.limits.maxTokens, limit < 0 {
+      throw SpeculationError.invalidSetting(
+        name: "max tokens", expected: "0 or more", found: "\(limit)")
+    }
+    if setup.rule is GreedyRule && !setup.sampling.isGreedy {
+      throw SpeculationError.ruleNeedsGreedy(
+        rule: setup.rule.name, temperature: setup.sampling.temperature)
+    }
+  }
+
+  /// Computes the prompt from position `start` on, in chunks, and draws the token after it.
+  private func computePrompt(
+    _ prompt: [Int32], from start: Int, _ drafter: (any Drafter)?, _ trace: inout StepTrace
+  ) throws -> Int32 {
+    let observing = drafter?.observing ?? .nothing
+    var watch = Stopwatch()
+    var start = start
+    while true {
+      try checkCancellation()
+      let end = min(start + Self.promptChunk, prompt.count)
+      let chunk = Array(prompt[start..<end])
+      let output = try target.forward(
+        chain: chunk, cache: cache, logits: end == prompt.count ? .last : .none,
+        observing: observing)
+      cache.commit(path: Array(chunk.indices))
+      tokens.append(contentsOf: chunk)
+      promptCount = tokens.count
+      trace.verifySeconds += watch.lap()
+      if observing != .nothing {
+        try drafter?.observePrompt(
+          TargetStates(output: output, rows: Array(chunk.indices)), from: start)
+      }
+      if end == prompt.count {
+        let first = try sampler.token(logits: output.logits[0], context: tokens, chance: chance)
+        try drafter?.commit([first], states: TargetStates(output: output, rows: [chunk.count - 1]))
+        trace.acceptSeconds = watch.lap()
+        return first
+      }
+      trace.commitSeconds += watch.lap()
+      start = end
+    }
+  }
+
+  /// What this step may draft: nothing beyond the token limit, and no row beyond the context.
+  private func budget(_ setup: GenerationSetup) -> DraftBudget {
+    guard setup.drafter != nil else { return .nothing }
+    let left = (setup.limits.maxTokens ?? .max) - generated
+    let rows = capacity - cache.count - 1
+    let depth = min(length.next(), left - 1, rows)
+    return depth > 0
+      ? DraftBudget(nodes: min(setup.draftNodes, rows), depth: depth) : .nothing
+  }
+
+  private func draft(_ setup: GenerationSetup, _ budget: DraftBudget) throws -> DraftTree {
+    guard let drafter = setup.drafter, !budget.isEmpty else { return DraftTree() }
+    let context = DraftContext(
+      tokens: tokens, vocabularySize: target.vocabularySize, sampler: sampler, chance: chance,
+      style: setup.rule.style)
+    let tree = try drafter.draft(after: context, budget: budget).limited(to: budget)
+    if let token = tree.tokens.first(where: { $0 < 0 || Int($0) >= target.vocabularySize }) {
+      throw SpeculationError.tokenOutsideVocabulary(
+        token: token, source: "drafter \(drafter.name)", vocabularySize: target.vocabularySize)
+    }
+    return tree
+  }
+
+  private func emit(_ new: [Int32]) {
+    tokens.append(contentsOf: new)
+    generated += new.count
+    guard let last = new.last, let limits = setup?.limits else { return }
+    if limits.stopTokens.contains(last) {
+      finishReason = .stop
+    } else if let limit = limits.maxTokens, generated >= limit {
+      finishReason = .maxTokens
+    }
+  }
+
+  private func checkCancellation() throws {
+    if isCancelled() { throw CancellationError() }
+  }
+}

@@ -1,0 +1,2 @@
+/// x
+public struct ChatTemplate: Sendable { public init(source: String) throws {} }

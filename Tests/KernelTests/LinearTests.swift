@@ -1,0 +1,161 @@
+import Foundation
+import NunchiKernels
+import Testing
+
+/// The instruction set is global to the process, so everything here runs in turn.
+@Suite("Matrix products", .serialized)
+struct LinearTests {
+  /// Runs `body` with every instruction set that this machine has.
+  private func withEverySet(_ body: (nk_isa) throws -> Void) rethrows {
+    let before = nk_isa_current()
+    defer { _ = nk_isa_select(before) }
+    for set in allSets where nk_isa_select(set) { try body(set) }
+  }
+
+  @Test(
+    "A row's product has the same bits for 1 to 64 rows, every set and 1 to 3 threads",
+    arguments: allKinds)
+  func rowCountInvariance(kind: nk_type) throws {
+    let rows = 40, columns = 512, most = 64
+    let pools = try [1, 2, 3].map { try TestPool($0) }
+    let weights = try TestMatrix(kind, rows: rows, columns: columns, seed: 7, pool: pools[1])
+    var random = TestRandom(11)
+    let x = random.activations(most * columns)
+    let before = nk_isa_current()
+    defer { _ = nk_isa_select(before) }
+    #expect(nk_isa_select(NK_PORTABLE))
+    // The reference: each row alone.
+    var alone: [Float] = []
+    for m in 0..<most {
+      alone += weights.product(
+        with: Array(x[m * columns..<(m + 1) * columns]), M: 1, pool: pools[0])
+    }
+    withEverySet { set in
+      for M in 1...most where set != NK_PORTABLE || M <= 9 || M == most {
+        let product = weights.product(with: x, M: M, pool: pools[M % 3])
+        #expect(
+          sameBits(product[...], alone[..<(M * rows)]),
+          "\(name(kind)), \(String(cString: nk_isa_name(set))), \(M) rows")
+      }
+    }
+  }
+
+  @Test("Products are close to those of the dequantized weights", arguments: allKinds)
+  func closeToFloat(kind: nk_type) throws {
+    let rows = 33, columns = 1024, M = 5
+    let pool = try TestPool(2)
+    let weights = try TestMatrix(kind, rows: rows, columns: columns, seed: 3, pool: pool)
+    var random = TestRandom(5)
+    let x = (0..<M * columns).map { _ in random.float() }
+    let product = weights.product(with: x, M: M, pool: pool)
+    var error = 0.0, size = 0.0
+    for m in 0..<M {
+      for r in 0..<rows {
+        var exact = 0.0
+        for k in 0..<columns {
+          exact += Double(weights.values[r * columns + k]) * Double(x[m * columns + k])
+        }
+        error += (exact - Double(product[m * rows + r])) * (exact - Double(product[m * rows + r]))
+        size += exact * exact
+      }
+    }
+    // int8 activations: about 1/127/sqrt(12) of the largest of 16; floats: rounding only.
+    let limit = nk_wants_quantized(kind) ? 8e-3 : 1e-6
+    #expect((error / size).squareRoot() < limit, "\(name(kind))")
+  }
+
+  @Test("A bias is added, and accumulating adds to what was there", arguments: [NK_F32, NK_Q4_1])
+  func biasAndAccumulate(kind: nk_type) throws {
+    let rows = 20, columns = 64
+    let pool = try TestPool(2)
+    let weights = try TestMatrix(kind, rows: rows, columns: columns, seed: 1, pool: pool)
+    var random = TestRandom(2)
+    let x = random.activations(2 * columns)
+    let bias = (0..<rows).map { Float($0) }
+    let base = (0..<2 * rows).map { Float(100 * $0) }
+    let plain = weights.product(with: x, M: 2, pool: pool)
+    let both = weights.product(with: x, M: 2, pool: pool, bias: bias, addingTo: base)
+    for i in plain.indices {
+      #expect(both[i] == (plain[i] + bias[i % rows]) + base[i])
+    }
+  }
+
+  @Test("Quantized activations have the same bits with every set, extreme values included")
+  func quantizedActivations() throws {
+    let pool = try TestPool(1)
+    var random = TestRandom(9)
+    var x = random.activations(32 * 64)
+    for i in 0..<32 { x[i] = 0 }
+    x[40] = 3e38
+    x[70] = 1e-40
+    x[100] = -0.0
+    let bytes = nk_quantized_bytes(Int64(x.count))
+    var reference: [UInt8] = []
+    withEverySet { set in
+      var quantized = [UInt8](repeating: 0, count: bytes)
+      nk_quantize(pool.pointer, x, 1, Int64(x.count), &quantized)
+      if reference.isEmpty { reference = quantized }
+      #expect(quantized == reference, "\(String(cString: nk_isa_name(set)))")
+    }
+  }
+
+  @Test("Shapes that cannot be packed have no packed size")
+  func unpackableShapes() {
+    #expect(nk_packed_bytes(NK_Q4_K, 16, 128) == 0)
+    #expect(nk_packed_bytes(NK_Q8_0, 16, 40) == 0)
+    #expect(nk_packed_bytes(NK_F32, 0, 16) == 0)
+    #expect(nk_packed_bytes(nk_type(99), 16, 256) == 0)
+  }
+
+  @Test("Packed weights take at most 1.04 times the file's bytes", arguments: allKinds)
+  func packedSize(kind: nk_type) {
+    let rows: Int64 = 4096, columns: Int64 = 2048
+    let stored = rows * columns / nk_block_elements(kind) * nk_block_bytes(kind)
+    #expect(Double(nk_packed_bytes(kind, rows, columns)) <= 1.04 * Double(stored))
+  }
+}
+
+@Suite("Small kernels", .serialized)
+struct SmallKernelTests {
+  @Test("Half precision converts exactly and rounds to even, against the compiler's own type")
+  func halfPrecision() throws {
+    // Through the packed F16 path: a product with a unit vector returns the weight itself.
+    let pool = try TestPool(1)
+    let before = nk_isa_current()
+    defer { _ = nk_isa_select(before) }
+    let patterns = (0..<UInt16.max).filter { $0 & 0x7c00 != 0x7c00 }
+    var floats = [Float](repeating: 0, count: patterns.count)
+    nk_dequantize(NK_F16, patterns, &floats, Int64(patterns.count))
+    for (pattern, float) in zip(patterns, floats) {
+      #expect(float == Float(Float16(bitPattern: pattern)))
+    }
+    _ = pool
+  }
+
+  @Test("The largest logit wins, the lowest index on ties, with every set")
+  func argmax() {
+    let before = nk_isa_current()
+    defer { _ = nk_isa_select(before) }
+    var random = TestRandom(21)
+    for set in allSets where nk_isa_select(set) {
+      for count in [1, 15, 16, 17, 1000] {
+        var x = (0..<count).map { _ in random.float() }
+        #expect(nk_argmax(x, Int64(count)) == Int64(x.firstIndex(of: x.max() ?? 0) ?? -1))
+        x[count - 1] = 5
+        x[count / 2] = 5
+        #expect(nk_argmax(x, Int64(count)) == Int64(count / 2))
+      }
+      let withNaN: [Float] = [.nan, 1, 3, .nan, 2]
+      #expect(nk_argmax(withNaN, 5) == 2)
+    }
+  }
+
+  @Test("log(sum(exp)) is exact to a millionth and does not overflow")
+  func logSumExp() {
+    let x: [Float] = (0..<100).map { Float($0 % 7) * 30 }
+    let largest = Double(x.max() ?? 0)
+    var exact = 0.0
+    for value in x { exact += exp(Double(value) - largest) }
+    #expect(abs(nk_log_sum_exp(x, 100) - (largest + log(exact))) < 1e-5)
+  }
+}

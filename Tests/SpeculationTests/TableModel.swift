@@ -1,0 +1,132 @@
+import LanguageModels
+
+/// The cache of a `TableModel`: the tokens themselves. It notes every misuse.
+final class TableCache: KVCache {
+  let capacity: Int
+  fileprivate(set) var tokens: [Int32] = []
+  fileprivate var pending: (tokens: [Int32], parents: [Int32]) = ([], [])
+  fileprivate var rows: UnsafeMutableBufferPointer<Float>?
+  private(set) var misuses: [String] = []
+  fileprivate(set) var passes = 0
+
+  init(capacity: Int) {
+    self.capacity = capacity
+  }
+
+  deinit { rows?.deallocate() }
+
+  var count: Int { tokens.count }
+  var pendingCount: Int { pending.tokens.count }
+
+  func commit(path: [Int]) {
+    var parent: Int32 = -1
+    for row in path {
+      guard pending.tokens.indices.contains(row), pending.parents[row] == parent else {
+        misuses.append("\(path) is no path of \(pending)")
+        break
+      }
+      tokens.append(pending.tokens[row])
+      parent = Int32(row)
+    }
+    pending = ([], [])
+  }
+
+  func truncate(to length: Int) {
+    if length > tokens.count { misuses.append("truncated \(tokens.count) to \(length)") }
+    tokens.removeSubrange(min(length, tokens.count)...)
+    pending = ([], [])
+  }
+}
+
+struct TableError: Error {}
+
+/// A model whose logits are a hash of the tokens a row can see: committed ones and its ancestors.
+/// Any error in a tree, a parent or the cache changes what follows.
+final class TableModel: LanguageModel {
+  typealias Cache = TableCache
+
+  let vocabularySize: Int
+  let hiddenSize = 1
+  let contextLength: Int
+  /// How many of the last tokens count. Few make the text repeat itself.
+  let order: Int
+  let seed: UInt64
+  /// Half the range of the logits.
+  let sharpness: Float
+  /// Another model's logits with this much noise: a draft model.
+  let base: TableModel?
+
+  init(
+    vocabularySize: Int, seed: UInt64 = 1, order: Int = .max, sharpness: Float = 3,
+    contextLength: Int = 4096, base: TableModel? = nil
+  ) {
+    self.vocabularySize = vocabularySize
+    self.seed = seed
+    self.order = order
+    self.sharpness = sharpness
+    self.contextLength = contextLength
+    self.base = base
+  }
+
+  /// A model that mostly agrees with this one.
+  func noisy(_ noise: Float, seed: UInt64 = 99, contextLength: Int = 4096) -> TableModel {
+    TableModel(
+      vocabularySize: vocabularySize, seed: seed, order: order, sharpness: noise,
+      contextLength: contextLength, base: self)
+  }
+
+  func makeCache(capacity: Int) throws -> TableCache { TableCache(capacity: capacity) }
+
+  func logits(after path: [Int32]) -> [Float] {
+    var hash = seed
+    for token in path.suffix(order) { hash = mix(hash ^ UInt64(UInt32(bitPattern: token))) }
+    let basis = base?.logits(after: path)
+    return (0..<vocabularySize).map {
+      let unit = Float(mix(hash &+ UInt64($0) &* 0x9E37_79B9) >> 40) * 0x1p-23 - 1
+      return (basis?[$0] ?? 0) + unit * sharpness
+    }
+  }
+
+  func forward(
+    tokens: [Int32], parents: [Int32], cache: TableCache, logits: LogitRows,
+    observing: Observation
+  ) throws -> ForwardOutput {
+    guard tokens.count == parents.count, cache.count + tokens.count <= cache.capacity,
+      tokens.allSatisfy({ $0 >= 0 && $0 < vocabularySize }),
+      parents.indices.allSatisfy({ parents[$0] >= -1 && parents[$0] < Int32($0) })
+    else { throw TableError() }
+    cache.pending = (tokens, parents)
+    cache.passes += 1
+    let wanted =
+      switch logits {
+      case .all: Array(tokens.indices)
+      case .last: [tokens.count - 1]
+      case .none: [Int]()
+      }
+    cache.rows?.deallocate()
+    let rows = UnsafeMutableBufferPointer<Float>.allocate(
+      capacity: max(1, wanted.count * vocabularySize))
+    cache.rows = rows
+    for (place, row) in wanted.enumerated() {
+      var path: [Int32] = []
+      var node = row
+      while node >= 0 {
+        path.append(tokens[node])
+        node = Int(parents[node])
+      }
+      for (token, logit) in self.logits(after: cache.tokens + path.reversed()).enumerated() {
+        rows[place * vocabularySize + token] = logit
+      }
+    }
+    return ForwardOutput(
+      logits: FloatRows(
+        base: rows.baseAddress!, rows: wanted.count, columns: vocabularySize))
+  }
+
+  private func mix(_ value: UInt64) -> UInt64 {
+    var bits = value &+ 0x9E37_79B9_7F4A_7C15
+    bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
+    bits = (bits ^ bits >> 27) &* 0x94D0_49BB_1331_11EB
+    return bits ^ bits >> 31
+  }
+}
