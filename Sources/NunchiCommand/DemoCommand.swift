@@ -78,7 +78,7 @@ struct DemoCommand: AsyncParsableCommand {
   ) -> GenerationStream {
     model.tokenizer.chatTemplate == nil
       ? model.generate(task.prompt + "\n", options: options)
-      : model.generate([ChatMessage(role: .user, content: task.prompt)], options: options)
+      : model.generate([ChatMessage(role: "user", content: task.prompt)], options: options)
   }
 
   private func stream(_ events: GenerationStream) async throws -> GenerationResult? {

@@ -59,8 +59,8 @@ struct GenerateCommand: AsyncParsableCommand {
     options.ignoresEndOfText = ignoreEnd
     let stream: GenerationStream
     if chat || system != nil {
-      var messages = [ChatMessage(role: .user, content: text)]
-      if let system { messages.insert(ChatMessage(role: .system, content: system), at: 0) }
+      var messages = [ChatMessage(role: "user", content: text)]
+      if let system { messages.insert(ChatMessage(role: "system", content: system), at: 0) }
       stream = model.generate(messages, options: options)
     } else {
       stream = model.generate(text, options: options)
