@@ -7,7 +7,7 @@ process of its own, so memory and threads of one side never disturb the other. M
   generation   128 tokens, one after another, from an empty context (llama-bench's tg128)
   prompt       512 random tokens in one batch, the last row's logits (llama-bench's pp512)
   V(k)         a pass over k rows at context 256, all rows' logits, against one row's
-  context      one row at context 1,024 against the mean of generation from an empty context
+  context      generation after 1,024 tokens against generation from an empty context
   speculation  `nunchi generate` plainly and with a drafter on the same prompts, greedy
 Prints every round and the medians, with smallest and largest; writes PREFIX.json after every round
 and PREFIX.md at the end.
@@ -26,11 +26,13 @@ LONG_CONTEXT = 1024
 def speed_round(side, quick):
     """One side's figures of one round."""
     verify = ",".join(map(str, ROWS))
-    figures = side(["-p", 512, "-n", 128, "--verify", verify, "--context", CONTEXT])
+    options = ["-p", 512, "-n", 128, "--verify", verify, "--context", CONTEXT, "--rounds", 1]
+    figures = side(options)
     if not quick:
-        far = side(["-p", 16, "-n", 16, "--verify", "1", "--context", LONG_CONTEXT])
-        per_second = 1000 / rows_cost(far)[1]["milliseconds"]
-        figures["long_context"] = per_second / figures["generation_tokens_per_second"]
+        options = ["-p", 1, "-n", 32, "--verify", "1", "--context", 0, "--rounds", 1]
+        far = side([*options, "--depth", LONG_CONTEXT])
+        figures["long_context"] = (
+            far["generation_tokens_per_second"] / figures["generation_tokens_per_second"])
     return figures
 
 

@@ -40,7 +40,7 @@ def main():
 
     python = arguments.python or common.peers_python([common.LLAMA_CPP])
     file = common.model_file(arguments.model)
-    options = ["-p", 8, "-n", arguments.generate, "--verify", "1", "--context", 0]
+    options = ["-p", 1, "-n", arguments.generate, "--verify", "1", "--context", 0, "--rounds", 1]
     sides = {
         "nunchi": lambda: common.ours_speed(file, arguments.threads, options),
         "llama.cpp": lambda: common.llama_cpp_speed(python, file, arguments.threads, options),

@@ -1,6 +1,7 @@
 """llama.cpp measured as `nunchi bench speed --json` measures ours, in a process of its own.
 
-    python peer_llama_cpp.py FILE.gguf [-p 512] [-n 128] [-t 2] [--verify 1,2,4] [--context 256]
+    python peer_llama_cpp.py FILE.gguf [-p 512] [-n 128] [-t 2] [--depth 0] [--verify 1,2,4]
+        [--context 256] [--rounds 3]
 
 Prints one JSON object: prompt_tokens_per_second, generation_tokens_per_second,
 verify [{rows, milliseconds, ratio}], versions. Everything but the threads is llama.cpp's default:
@@ -60,29 +61,26 @@ class Engine:
     def prompt_speed(self, count):
         """As llama-bench's pp: one batch into an empty cache, the last row's logits."""
         self.clear()
-        self.decode(count, 0)  # warm-up, as llama-bench does
-        self.clear()
         return count / self.decode(count, 0)
 
-    def generation_speed(self, count):
-        """As llama-bench's tg: one token after another from an empty cache."""
+    def generation_speed(self, count, depth):
+        """As llama-bench's tg: one token after another, from an empty cache or after others."""
+        self.fill(depth)
+        return count / sum(self.decode(1, depth + i) for i in range(count))
+
+    def fill(self, count):
         self.clear()
-        self.decode(1, 0)
-        self.clear()
-        return count / sum(self.decode(1, i) for i in range(count))
+        if count:
+            self.decode(count, 0)
 
     def verification_cost(self, rows, context, repetitions):
         """Milliseconds for a pass over each number of rows, all logits, then removed again."""
-        self.clear()
-        if context:
-            self.decode(context, 0)
+        self.fill(context)
         times = {count: [] for count in rows}
-        for repetition in range(repetitions + 1):  # the first one warms up
+        for _ in range(repetitions):
             for count in rows:
-                seconds = self.decode(count, context, all_logits=True)
+                times[count].append(self.decode(count, context, all_logits=True) * 1000)
                 self.truncate(context)
-                if repetition:
-                    times[count].append(seconds * 1000)
         return {count: statistics.median(values) for count, values in times.items()}
 
 
@@ -94,17 +92,25 @@ def main():
     parser.add_argument("-t", "--threads", type=int, default=2)
     parser.add_argument("--verify", default="1,2,4,8,16,32")
     parser.add_argument("--context", type=int, default=256)
-    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--depth", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     rows = sorted({1} | {int(count) for count in arguments.verify.split(",")})
-    room = max(arguments.prompt, arguments.generate, arguments.context + rows[-1])
+    room = max(
+        arguments.prompt, arguments.depth + arguments.generate, arguments.context + rows[-1])
     engine = Engine(arguments.model, arguments.threads, context=room + 8)
-    # The same order as ours: what heats the machine heats it for both.
+    # The same order and the same medians as ours: what heats the machine heats it for both.
+    engine.prompt_speed(arguments.prompt)  # warm-up, as llama-bench does
+    engine.generation_speed(1, 0)
+    prompts, generations = [], []
+    for _ in range(arguments.rounds):
+        prompts.append(engine.prompt_speed(arguments.prompt))
+        generations.append(engine.generation_speed(arguments.generate, arguments.depth))
     result = {
-        "prompt_tokens_per_second": engine.prompt_speed(arguments.prompt),
-        "generation_tokens_per_second": engine.generation_speed(arguments.generate),
+        "prompt_tokens_per_second": statistics.median(prompts),
+        "generation_tokens_per_second": statistics.median(generations),
     }
-    cost = engine.verification_cost(rows, arguments.context, arguments.repetitions)
+    cost = engine.verification_cost(rows, arguments.context, 5 * arguments.rounds)
     result["verify"] = [
         {"rows": count, "milliseconds": cost[count], "ratio": cost[count] / cost[1]}
         for count in rows

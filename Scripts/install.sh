@@ -56,7 +56,7 @@ if ! command -v swift >/dev/null; then
   exit 1
 fi
 # "Swift version 6.3.1 (swift-6.3.1-RELEASE)", or "Apple Swift version …".
-found=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' | head -n 1)
+found=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p;T;q')
 oldest=$(printf '%s\n' "$minimum_swift" "${found:-0}" | sort -V | head -n 1)
 if [[ $oldest != "$minimum_swift" ]]; then
   echo "install: Swift ${found:-of unknown version} is too old; Nunchi needs $minimum_swift" \

@@ -39,7 +39,7 @@ struct ForwardPass {
 
   /// Tokens to the residual stream after the last layer. Observed layers' states are copied to
   /// `output` from its row `firstRow` on.
-  /// - Throws: `LanguageModelError.notEnoughMemory`.
+  /// - Throws: `LanguageModelError.attentionMemory`.
   func run(
     _ tokens: UnsafeBufferPointer<Int32>, observing: Observation, firstRow: Int,
     output: ForwardOutput
@@ -154,8 +154,7 @@ struct ForwardPass {
         pool, kv, &options, Int64(committed), Int64(rows), parents, workspace.query, queryWidth,
         workspace.attended, queryWidth)
     else {
-      throw LanguageModelError.notEnoughMemory(
-        purpose: "attention of \(rows) rows", needed: 0, available: 0)
+      throw LanguageModelError.attentionMemory(rows: rows, tokens: committed + rows)
     }
     addToResidual(layer.output, workspace.attended, postNorm: layer.attentionPostNorm)
   }

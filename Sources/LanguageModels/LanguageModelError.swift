@@ -11,6 +11,8 @@ public enum LanguageModelError: Error, Equatable, Sendable {
   case tensorShape(file: String, tensor: String, expected: [Int], found: [Int])
   case tensorKind(file: String, tensor: String, expected: String, found: String)
   case notEnoughMemory(purpose: String, needed: Int, available: Int)
+  /// The attention kernel's scratch memory could not be had.
+  case attentionMemory(rows: Int, tokens: Int)
   case threadsUnavailable(requested: Int)
   case capacityOutOfRange(requested: Int, limit: Int)
   case emptyInput
@@ -47,6 +49,8 @@ extension LanguageModelError: CustomStringConvertible, LocalizedError {
     case .notEnoughMemory(let purpose, let needed, let available):
       "\(purpose): \(megabytes(needed)) MB of memory are needed, "
         + "\(megabytes(available)) MB are available"
+    case .attentionMemory(let rows, let tokens):
+      "forward pass: no memory is left for the attention of \(rows) rows to \(tokens) tokens"
     case .threadsUnavailable(let requested):
       "cannot start \(requested) threads; expected a count from 1 to \(ComputePool.mostThreads)"
     case .capacityOutOfRange(let requested, let limit):

@@ -120,7 +120,8 @@ extension ModelConfiguration {
       (names.headCount, headCount * headDim),
     ] where value % 32 != 0 {
       throw fields.invalid(
-        name, expected: name == names.headCount
+        name,
+        expected: name == names.headCount
           ? "heads times head size \(headDim) to be a multiple of 32" : "a multiple of 32")
     }
     guard headDim % 16 == 0 else {

@@ -19,6 +19,10 @@ public final class TransformerModel: LanguageModel {
 
   /// Weights of all kinds, an embedding that is also the head counted once.
   public var parameterCount: Int { weights.parameterCount }
+  /// Those of the layers: without embedding and head.
+  public var layerParameterCount: Int {
+    parameterCount - (configuration.tiedEmbeddings ? 1 : 2) * vocabularySize * hiddenSize
+  }
   /// Bytes of weights that a pass reads: all packed matrices with the head, norms and biases.
   public var weightBytesPerPass: Int { weights.byteCount }
   /// Bytes that one token takes in a cache.

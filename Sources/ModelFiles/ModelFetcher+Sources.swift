@@ -41,6 +41,7 @@ extension ModelFetcher {
     _ entry: CatalogueEntry, from source: ModelSource, to path: String, report: Report
   ) throws {
     let part = try PartFile(path: "\(path).part")
+    defer { if part.size == 0 { part.remove() } }
     switch source {
     case .url(let url):
       try HTTPDownload(fetcher: self, entry: entry, url: url, token: nil)

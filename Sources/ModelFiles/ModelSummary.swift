@@ -46,7 +46,7 @@ public struct ModelSummary: Sendable, Equatable, Codable {
   public var weightBytes: Int
   /// Bytes of the keys and values of 1,000 tokens with 2 bytes a number, if every layer keeps
   /// them all.
-  public var cacheBytesPer1000Tokens: Int?
+  public var cacheBytesPerThousandTokens: Int?
 
   /// Reads the metadata of a model's files.
   /// - Throws: `ModelFileError` when a file is missing or damaged.
@@ -83,7 +83,8 @@ public struct ModelSummary: Sendable, Equatable, Codable {
     }
     if let layers, let keyValueHeads, let keySize, let valueSize {
       let rowSize = Self.sum(keySize, valueSize)
-      cacheBytesPer1000Tokens = [layers, keyValueHeads, rowSize, 2, 1000].reduce(1, Self.product)
+      cacheBytesPerThousandTokens = [layers, keyValueHeads, rowSize, 2, 1000].reduce(
+        1, Self.product)
     }
   }
 

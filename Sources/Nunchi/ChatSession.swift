@@ -19,7 +19,7 @@ public final class ChatSession: Sendable {
     self.model = model
     state = Mutex(
       State(
-        messages: system.map { [ChatMessage(role: .system, content: $0)] } ?? [],
+        messages: system.map { [ChatMessage(role: "system", content: $0)] } ?? [],
         generator: try TextGenerator(model: model, contextLength: contextLength)))
   }
 
@@ -33,7 +33,7 @@ public final class ChatSession: Sendable {
   ) -> GenerationStream {
     generationStream { [self] yield, isCancelled in
       try state.withLock { state in
-        let messages = state.messages + [ChatMessage(role: .user, content: text)]
+        let messages = state.messages + [ChatMessage(role: "user", content: text)]
         let generator = state.generator
         generator.isCancelled = isCancelled
         let prompt = try model.tokens(of: messages)
@@ -42,7 +42,7 @@ public final class ChatSession: Sendable {
         } catch is CancellationError {
           if generator.result.text.isEmpty { return }
         }
-        let answer = ChatMessage(role: .assistant, content: generator.result.text)
+        let answer = ChatMessage(role: "assistant", content: generator.result.text)
         state.messages = messages + [answer]
       }
     }

@@ -67,7 +67,7 @@ struct InspectCommand: AsyncParsableCommand {
     rows.append([
       "chat template", summary.chatTemplate == nil ? "none" : "yes (see --chat-template)",
     ])
-    let cache = summary.cacheBytesPer1000Tokens.map {
+    let cache = summary.cacheBytesPerThousandTokens.map {
       ", and \(formatBytes($0)) for each 1,000 tokens of context"
     }
     rows.append(["memory", "\(formatBytes(summary.weightBytes)) for weights\(cache ?? "")"])

@@ -10,17 +10,26 @@ func printJSON(_ value: some Encodable) throws {
 
 /// Prints rows of cells in aligned columns.
 func printTable(_ rows: [[String]]) {
+  for line in alignedLines(rows) { print(line) }
+}
+
+/// The same, to standard error.
+func writeTable(_ rows: [[String]]) {
+  for line in alignedLines(rows) { writeError(line) }
+}
+
+private func alignedLines(_ rows: [[String]]) -> [String] {
   let columns = rows.map(\.count).max() ?? 0
   let widths = (0..<columns).map { column in
     rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
   }
-  for row in rows {
+  return rows.map { row in
     let cells = zip(row, widths).map { cell, width in
       cell + String(repeating: " ", count: width - cell.count)
     }
     var line = cells.joined(separator: "  ")
     while line.last == " " { line.removeLast() }
-    print(line)
+    return line
   }
 }
 
@@ -79,10 +88,21 @@ final class ProgressBar {
     let speed = seconds > 0.5 ? ", \(formatBytes(Int(Double(bytes - first) / seconds)))/s" : ""
     guard let total, total > 0 else { return write("\(formatBytes(bytes))\(speed)") }
     let share = min(1, Double(bytes) / Double(total))
+    write("\(bar(share)) \(Int(share * 100)) % of \(formatBytes(total))\(speed)")
+  }
+
+  /// Shows how much is done, from 0 to 1; at most ten times a second.
+  func update(share: Double) {
+    let now = ContinuousClock.now
+    guard isTerminal, last.map({ now - $0 > .milliseconds(100) }) ?? true else { return }
+    last = now
+    write("\(bar(share)) \(Int(share * 100)) %")
+  }
+
+  private func bar(_ share: Double) -> String {
     let filled = Int(share * Double(Self.width))
-    let bar =
-      String(repeating: "█", count: filled) + String(repeating: "░", count: Self.width - filled)
-    write("\(bar) \(Int(share * 100)) % of \(formatBytes(total))\(speed)")
+    return String(repeating: "█", count: filled)
+      + String(repeating: "░", count: Self.width - filled)
   }
 
   /// Shows a word in place of the bar.
@@ -98,4 +118,14 @@ final class ProgressBar {
   private func write(_ text: String) {
     FileHandle.standardError.write(Data("\r\u{1B}[K\(label): \(text)".utf8))
   }
+}
+
+/// Writes text to standard output at once.
+func writeOut(_ text: String) {
+  FileHandle.standardOutput.write(Data(text.utf8))
+}
+
+/// Writes a line to standard error.
+func writeError(_ line: String) {
+  FileHandle.standardError.write(Data((line + "\n").utf8))
 }

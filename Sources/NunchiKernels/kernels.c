@@ -130,7 +130,7 @@ typedef struct {
 
 // Rows at which a parallel run is worth its start.
 static int64_t row_grain(nk_pool *pool, int64_t M, int64_t columns) {
-  int64_t least = 16384 / (columns > 0 ? columns : 1) + 1;
+  int64_t least = 4096 / (columns > 0 ? columns : 1) + 1;
   int64_t even = (M + 2 * nk_pool_threads(pool) - 1) / (2 * nk_pool_threads(pool));
   return even > least ? even : least;
 }
@@ -193,15 +193,22 @@ void nk_gated(nk_pool *pool, nk_activation activation, const float *gate, const 
   nk_pool_run(pool, M, row_grain(pool, M, columns), gated_task, &context);
 }
 
-void nk_rotate(nk_pool *pool, float *x, int64_t stride, int64_t M, int64_t heads,
-               int64_t head_dim, const float *cosines, const float *sines, bool interleaved) {
-  (void)pool;
-  int64_t half = head_dim / 2;
-  for (int64_t m = 0; m < M; m++)
-    for (int64_t h = 0; h < heads; h++) {
-      float *v = x + m * stride + h * head_dim;
-      const float *c = cosines + m * half, *s = sines + m * half;
-      if (interleaved)
+typedef struct {
+  float *x;
+  int64_t stride, heads, head_dim;
+  const float *cosines, *sines;
+  bool interleaved;
+} rotate_context;
+
+static void rotate_task(void *context, int thread, int64_t begin, int64_t end) {
+  (void)thread;
+  const rotate_context *r = context;
+  int64_t half = r->head_dim / 2;
+  for (int64_t m = begin; m < end; m++)
+    for (int64_t h = 0; h < r->heads; h++) {
+      float *v = r->x + m * r->stride + h * r->head_dim;
+      const float *c = r->cosines + m * half, *s = r->sines + m * half;
+      if (r->interleaved)
         for (int64_t i = 0; i < half; i++) {
           float a = v[2 * i], b = v[2 * i + 1];
           v[2 * i] = a * c[i] - b * s[i];
@@ -214,6 +221,12 @@ void nk_rotate(nk_pool *pool, float *x, int64_t stride, int64_t M, int64_t heads
           v[half + i] = a * s[i] + b * c[i];
         }
     }
+}
+
+void nk_rotate(nk_pool *pool, float *x, int64_t stride, int64_t M, int64_t heads,
+               int64_t head_dim, const float *cosines, const float *sines, bool interleaved) {
+  rotate_context context = {x, stride, heads, head_dim, cosines, sines, interleaved};
+  nk_pool_run(pool, M, row_grain(pool, M, heads * head_dim), rotate_task, &context);
 }
 
 // ---------------------------------------------------------------- attention

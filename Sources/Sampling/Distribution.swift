@@ -14,7 +14,10 @@ public struct Distribution: Sendable, Equatable {
     precondition(total > 0, "a distribution needs a positive weight")
     let scale = 1 / total
     self.tokens = tokens
-    probabilities = weights.map { $0 * scale }
+    probabilities = [Double](unsafeUninitializedCapacity: weights.count) { scaled, count in
+      for index in weights.indices { scaled[index] = weights[index] * scale }
+      count = weights.count
+    }
   }
 
   /// All mass on one token.

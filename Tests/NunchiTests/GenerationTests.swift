@@ -35,7 +35,7 @@ private let prompts = [
       default: SamplingParameters.greedy
       }
     let prompt = model.tokens(of: prompts[index])
-    let limits = GenerationLimits(maxTokens: 32, stopTokens: model.tokenizer.endOfGeneration)
+    let limits = GenerationLimits(maxTokens: 24, stopTokens: model.tokenizer.endOfGeneration)
     let generator = try SpeculativeGenerator(target: model.transformer, capacity: 256)
     func output(_ drafter: (any Drafter)?, _ length: DraftLengthPolicy) throws -> [Int32] {
       let setup = GenerationSetup(
@@ -58,7 +58,9 @@ private let prompts = [
         OutputComparison(expected: plain, found: found) == .identical, "\(entry.name) \(length)")
       let statistics = SpeculationStatistics(generator.traces)
       switch entry.name {
-      case "oracle", "draft-model": #expect(statistics.draftAcceptanceRate == 1)
+      case "oracle", "draft-model":
+        // A drafted stop token takes the bonus token's place, and what follows it is lost.
+        if generator.finishReason != .stop { #expect(statistics.draftAcceptanceRate == 1) }
       case "always-wrong": #expect(statistics.accepted == 0)
       default: break
       }

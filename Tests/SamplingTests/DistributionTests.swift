@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Sampling
@@ -46,6 +47,23 @@ import Testing
     #expect(Selection.nucleus(0.75, of: [0.5, 1, 0.5]) == [0, 1])
     #expect(Selection.nucleus(1, of: [0.25, 0, 1]) == [0, 2])
     #expect(Selection.nucleus(0.9, of: [Double](repeating: 1, count: 10)) == Array(0..<9))
+  }
+}
+
+@Suite struct ExponentialTests {
+  @Test("the exponential is that of the library to 2e-7, and 0 below -87")
+  func accuracy() {
+    for start in stride(from: Float(-88), through: 0, by: 0.001) {
+      let x = SIMD16<Float>((0..<16).map { start + Float($0) * 3e-5 })
+      let found = Exponential.exp(x)
+      for lane in 0..<16 where x[lane] <= 0 {
+        let expected = x[lane] >= -87 ? exp(Double(x[lane])) : 0
+        #expect(abs(Double(found[lane]) - expected) <= 2e-7 * expected)
+      }
+    }
+    let special = Exponential.exp(
+      SIMD16([0, -.infinity, .nan, -0.0] + [Float](repeating: 0, count: 12)))
+    #expect(special[0] == 1 && special[1] == 0 && special[2] == 0 && special[3] == 1)
   }
 }
 

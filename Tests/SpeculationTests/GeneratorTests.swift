@@ -207,7 +207,7 @@ private func oracle(_ count: Int, draftLength: Int = 5, _ limits: GenerationLimi
     let none = SpeculationStatistics(generator.traces)
     #expect(none.tokens == 31 && none.rounds == 30 && none.accepted == 0)
     #expect(none.acceptanceLength == 1 && none.draftAcceptanceRate == 0)
-    #expect(none.drafted == 28 * 3 + 2 + 1 - 3 + 0)
+    #expect(none.drafted == 27 * 3 + 2 + 1)
     #expect(none.wastedRows == 1 - 30.0 / Double(none.drafted + 30))
 
     _ = try generate(generator, prompt: prompt, setup: GenerationSetup(limits: limits))

@@ -6,16 +6,13 @@ enum Llama: Architecture {
   static func specialise(
     _ configuration: inout ModelConfiguration, from fields: ConfigurationFields
   ) throws {
-    switch fields.format {
-    case .gguf:
-      // The converter permutes the rows of queries and keys for rotation of neighbours.
-      configuration.interleavedRotary = true
-    case .huggingFace:
-      try fields.require("hidden_act", oneOf: ["silu"])
-      if fields.has("sliding_window") {  // Mistral 7B v0.1: every layer
-        let window = try fields.int("sliding_window", in: 1...134_217_728)
-        configuration.setWindow(window) { _ in true }
-      }
-    }
+    // GGUF's converter permutes the rows of queries and keys for rotation of neighbours.
+    configuration.interleavedRotary = fields.format == .gguf
+    if fields.format == .huggingFace { try fields.require("hidden_act", oneOf: ["silu"]) }
+    // Mistral 7B v0.1: every layer.
+    let field =
+      fields.format == .gguf ? "llama.attention.sliding_window" : "sliding_window"
+    let window = try fields.int(field, in: 0...134_217_728, default: 0)
+    configuration.setWindow(window) { _ in true }
   }
 }

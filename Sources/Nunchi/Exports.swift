@@ -1,0 +1,5 @@
+// What the public API speaks of, so that `import Nunchi` is enough.
+@_exported import LanguageModels
+@_exported import Sampling
+@_exported import Speculation
+@_exported import Tokenization

@@ -1,0 +1,161 @@
+import ArgumentParser
+import Drafters
+import Nunchi
+import Sampling
+import Speculation
+
+/// How `generate` and `chat` draft and sample.
+struct GenerationArguments: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Who drafts: \(Self.drafterNames.joined(separator: ", ")).",
+      discussion: "draft-model if --draft-model is given, otherwise none."))
+  var drafter: String?
+
+  @Option(help: "A smaller model of the same vocabulary that drafts.")
+  var draftModel: String?
+
+  @Option(help: "Tokens to draft at each step; adapted to recent acceptance if not given.")
+  var draftLength: Int?
+
+  @Option(help: "0 takes the most probable token, always; 1 samples from the model as it is.")
+  var temperature: Double = 0
+
+  @Option(help: "Sample among the K most probable tokens; 0 means all.")
+  var topK: Int = 0
+
+  @Option(help: "Sample among the most probable tokens that together reach this probability.")
+  var topP: Double = 1
+
+  @Option(help: "Drop tokens less probable than this share of the most probable one.")
+  var minP: Double = 0
+
+  @Option(help: "Above 1, makes tokens of the recent text less probable.")
+  var repetitionPenalty: Double = 1
+
+  @Option(help: "The same seed gives the same text, with or without a drafter.")
+  var seed: UInt64?
+
+  @Option(help: "The most tokens to generate.")
+  var maxTokens: Int = 256
+
+  @Option(help: "A text that ends the output; may be given several times.")
+  var stop: [String] = []
+
+  /// Drafters that a user may want; the reference ones are for tests.
+  static var drafterNames: [String] {
+    ["none"] + DrafterRegistry.entries.filter { !$0.isReference }.map(\.name)
+  }
+
+  func validate() throws {
+    if let drafter, !Self.drafterNames.contains(drafter) {
+      throw ValidationError(
+        "--drafter: expected one of \(Self.drafterNames.joined(separator: ", ")), found \(drafter)")
+    }
+    if drafter == "draft-model", draftModel == nil {
+      throw ValidationError("--drafter draft-model: expected --draft-model MODEL, found none")
+    }
+    if let drafter, drafter != "draft-model", let draftModel {
+      throw ValidationError(
+        "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
+    }
+    if let draftLength, !(0...128).contains(draftLength) {
+      throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
+    }
+    if maxTokens < 1 {
+      throw ValidationError("--max-tokens: expected 1 or more, found \(maxTokens)")
+    }
+    if stop.contains("") { throw ValidationError("--stop: expected text, found an empty one") }
+    do {
+      _ = try sampling()
+    } catch {
+      throw ValidationError("\(error)")
+    }
+  }
+
+  func sampling() throws -> SamplingParameters {
+    try SamplingParameters(
+      temperature: temperature, topK: topK, topP: topP, minP: minP,
+      repetitionPenalty: repetitionPenalty, seed: seed)
+  }
+
+  /// The options for a target; loads the draft model if there is one.
+  func options(for target: Model) throws -> GenerationOptions {
+    var choice = DrafterChoice(named: drafter ?? "none")
+    if let draftModel {
+      choice = .draftModel(try loadModel(draftModel, sharing: target))
+    }
+    return GenerationOptions(
+      drafter: choice, draftLength: draftLength, sampling: try sampling(), maxTokens: maxTokens,
+      stop: stop)
+  }
+}
+
+/// Figures of a generation, as `--json` prints them.
+struct StatisticsReport: Encodable {
+  var rounds: Int
+  var drafted: Int
+  var accepted: Int
+  /// τ = 1 + Σa/R
+  var acceptanceLength: Double
+  var draftAcceptanceRate: Double
+  var perPositionRates: [Double]
+  var wastedRows: Double
+  var draftSeconds: Double
+  var verifySeconds: Double
+  var acceptSeconds: Double
+  var commitSeconds: Double
+
+  init(_ statistics: SpeculationStatistics) {
+    rounds = statistics.rounds
+    drafted = statistics.drafted
+    accepted = statistics.accepted
+    acceptanceLength = statistics.acceptanceLength
+    draftAcceptanceRate = statistics.draftAcceptanceRate
+    perPositionRates = statistics.perPositionRates
+    wastedRows = statistics.wastedRows
+    draftSeconds = statistics.draftSeconds
+    verifySeconds = statistics.verifySeconds
+    acceptSeconds = statistics.acceptSeconds
+    commitSeconds = statistics.commitSeconds
+  }
+}
+
+/// Statistics for a person, two columns.
+func statisticsTable(_ result: GenerationResult) -> [[String]] {
+  let s = result.statistics
+  func milliseconds(_ seconds: Double) -> String {
+    formatDecimal(seconds * 1000 / Double(max(1, s.rounds)), places: 2)
+  }
+  let promptSpeed =
+    s.promptSeconds > 0
+    ? Double(s.promptTokens - s.cachedPromptTokens) / s.promptSeconds : 0
+  var rows = [
+    [
+      "prompt",
+      "\(s.promptTokens) tokens (\(s.cachedPromptTokens) cached), "
+        + "\(formatDecimal(s.promptSeconds, places: 3)) s, "
+        + "\(formatDecimal(promptSpeed, places: 1)) tokens/s",
+    ],
+    [
+      "output",
+      "\(s.tokens) tokens, \(formatDecimal(s.generationSeconds, places: 3)) s, "
+        + "\(formatDecimal(s.tokensPerSecond, places: 1)) tokens/s after the first",
+    ],
+  ]
+  guard s.drafted > 0 else { return rows }
+  rows += [
+    ["acceptance length τ", formatDecimal(s.acceptanceLength, places: 2)],
+    [
+      "accepted",
+      "\(s.accepted) of \(s.drafted) drafted tokens "
+        + "(\(formatDecimal(s.draftAcceptanceRate * 100, places: 1)) %) in \(s.rounds) rounds",
+    ],
+    [
+      "milliseconds a round",
+      "draft \(milliseconds(s.draftSeconds)), verify \(milliseconds(s.verifySeconds)), "
+        + "accept \(milliseconds(s.acceptSeconds)), commit \(milliseconds(s.commitSeconds))",
+    ],
+  ]
+  return rows
+}

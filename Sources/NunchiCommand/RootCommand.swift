@@ -1,0 +1,26 @@
+import ArgumentParser
+
+@main
+struct RootCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "nunchi",
+    abstract: "Speculative decoding of language models on an ordinary CPU.",
+    discussion: """
+      A cheap drafter proposes tokens, the target model verifies them in one pass, and the text \
+      stays exactly what the target alone would have written.
+
+      MODEL is a name of the catalogue (see 'nunchi models list'), the path of a .gguf file, or \
+      of a Hugging Face folder (config.json, *.safetensors, tokenizer.json).
+
+      Results go to standard output, progress and errors to standard error. The exit code is 0, \
+      64 for a mistake on the command line, and 1 for any other failure.
+
+      NUNCHI_CACHE names the folder for fetched models, NUNCHI_ISA (portable, avx2 or avx512) \
+      forces an instruction set.
+      """,
+    version: "0.1.0",
+    subcommands: [
+      DemoCommand.self, GenerateCommand.self, ChatCommand.self, BenchCommand.self,
+      ModelsCommand.self, InspectCommand.self, TokenizeCommand.self,
+    ])
+}
