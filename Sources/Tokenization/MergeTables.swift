@@ -24,13 +24,17 @@ struct RankedMerges: MergeRules, Sendable {
       joined.removeAll(keepingCapacity: true)
       joined += left
       joined += right
-      func id(_ bytes: some Sequence<UInt8>) throws -> Int32 {
-        if let id = index.id(of: bytes) { return id }
+      func id(_ range: Range<Int>) throws -> Int32 {
+        let found = joined.withUnsafeBufferPointer {
+          index.id(of: UnsafeBufferPointer(rebasing: $0[range]))
+        }
+        if let found { return found }
         throw TokenizationError.invalid(
           field: "merges[\(rank)]", expected: "pieces of the vocabulary",
-          found: "\"\(String(decoding: Array(bytes), as: UTF8.self))\"")
+          found: "\"\(String(decoding: joined[range], as: UTF8.self))\"")
       }
-      let (first, second, result) = (try id(left), try id(right), try id(joined))
+      let (first, second) = (try id(0..<left.count), try id(left.count..<joined.count))
+      let result = try id(0..<joined.count)
       if types[Int(result)] == .control { continue }
       insert(left: first, right: second, rank: UInt32(rank), id: result)
     }

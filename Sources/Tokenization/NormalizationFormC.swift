@@ -23,9 +23,17 @@ enum NormalizationFormC {
   }
 
   static func normalize(_ text: UnsafeBufferPointer<UInt8>) -> String {
-    // By way of form D: Foundation on Linux leaves 가 + U+11A8 apart, and marks in their order,
-    // when it composes what is partly composed.
-    String(decoding: text, as: UTF8.self).decomposedStringWithCanonicalMapping
-      .precomposedStringWithCanonicalMapping
+    // Foundation on Linux drops U+11A7 after a syllable, where Hangul's arithmetic has a gap; the
+    // letter composes with nothing.
+    String(decoding: text, as: UTF8.self).unicodeScalars
+      .split(separator: "\u{11A7}", omittingEmptySubsequences: false)
+      .map { compose(String($0)) }
+      .joined(separator: "\u{11A7}")
+  }
+
+  /// By way of form D: Foundation on Linux leaves 가 + U+11A8 apart, and marks in their order, when
+  /// it composes what is partly composed.
+  private static func compose(_ text: String) -> String {
+    text.decomposedStringWithCanonicalMapping.precomposedStringWithCanonicalMapping
   }
 }

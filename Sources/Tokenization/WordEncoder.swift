@@ -94,7 +94,13 @@ final class WordEncoder: @unchecked Sendable {
       if !hasOne && (isFirst || !firstOnly) { escaped += space }
     }
     for byte in text {
-      if byte == 0x20 { escaped += space } else { escaped.append(byte) }
+      guard byte == 0x20 else {
+        escaped.append(byte)
+        continue
+      }
+      escaped.append(0xE2)
+      escaped.append(0x96)
+      escaped.append(0x81)
     }
   }
 

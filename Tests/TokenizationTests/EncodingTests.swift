@@ -69,16 +69,31 @@ struct EncodingTests {
   func decodingInverts(model: Goldens.Model) throws {
     let tokenizer = try model.tokenizer()
     for entry in try Goldens.texts() {
-      guard let text = entry.text else { continue }
+      // SmolLM2's vocabulary has no token for the byte 0x1D.
+      guard let text = entry.text, !text.unicodeScalars.contains("\u{1D}") else { continue }
       let ids = tokenizer.encode(text, addSpecial: false)
       let decoded = tokenizer.decode(ids, skipSpecial: false)
       if model.name == "qwen2.5" {
-        // Canonically equal: Qwen normalizes.
-        #expect(decoded == text)
+        var original = text
+        let normalized = original.withUTF8(NormalizationFormC.normalize)
+        #expect(Array(decoded.utf8) == Array(normalized.utf8))
       } else if !text.contains("▁") {
         // Gemma writes spaces as ▁ and cannot tell the two apart.
         #expect(Array(decoded.utf8) == Array(text.utf8))
       }
+    }
+  }
+
+  @Test("Text is brought to form C as Unicode says, where Foundation does not")
+  func formC() {
+    for (text, expected) in [
+      ("\u{AC00}\u{11A8}", "\u{AC01}"), ("\u{AC00}\u{11A7}e\u{301}", "\u{AC00}\u{11A7}\u{E9}"),
+      ("\u{F73}\u{F75}", "\u{F71}\u{F71}\u{F72}\u{F74}"), ("q\u{307}\u{323}", "q\u{323}\u{307}"),
+      ("\u{212B}", "\u{C5}"), ("\u{958}", "\u{915}\u{93C}"), ("", ""),
+    ] {
+      var text = text
+      let found = text.withUTF8(NormalizationFormC.normalize)
+      #expect(Array(found.unicodeScalars) == Array(expected.unicodeScalars))
     }
   }
 
@@ -113,10 +128,11 @@ struct EncodingTests {
     arguments: Goldens.tiny)
   func longWords(name: String) throws {
     let tokenizer = try Goldens.tinyTokenizer(name)
-    let word = String(repeating: "thequickbrown", count: 80_000)
-    let start = ContinuousClock.now
+    let word = String(repeating: "thequickbrown", count: 20_000)
+    // Of this thread alone: the machine may be busy.
+    let start = nanoseconds(CLOCK_THREAD_CPUTIME_ID)
     let ids = tokenizer.encode(word)
-    #expect(ContinuousClock.now - start < .seconds(20))
+    #expect(nanoseconds(CLOCK_THREAD_CPUTIME_ID) - start < 5_000_000_000)
     #expect(tokenizer.decode(ids) == word)
   }
 
@@ -166,6 +182,13 @@ struct EncodingTests {
       symbols.remove(at: best.index + 1)
     }
   }
+}
+
+/// Nanoseconds of a clock.
+private func nanoseconds(_ clock: clockid_t) -> Int {
+  var time = timespec()
+  clock_gettime(clock, &time)
+  return time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
 /// Random numbers that are the same every time.
