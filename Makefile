@@ -46,9 +46,10 @@ fetch:
 fetch-all:
 	for model in $(MODELS); do $(NUNCHI) models fetch $$model || exit 1; done
 
-# The library example of the README, as a package of its own that depends on this one.
+# The library example of the README: part of this package, hence of the one build tree.
 example:
-	swift run --package-path Examples -c release
+	swift build $(FLAGS) --product Example
+	.build/release/Example
 
 run-tests:
 	swift test $(FLAGS) --skip-build

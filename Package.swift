@@ -42,6 +42,9 @@ let package = Package(
         "Nunchi", "ModelFiles", "Tokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
+    // The README's library example, built with the rest so that it costs nothing more.
+    .executableTarget(
+      name: "Example", dependencies: ["Nunchi"], path: "Examples", swiftSettings: strict),
 
     .testTarget(name: "KernelTests", dependencies: ["NunchiKernels"], swiftSettings: strict),
     .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles"], swiftSettings: strict),
