@@ -203,10 +203,19 @@ struct WeightPlan {
   ) {
     var done = 0
     for (index, (tensor, _, bytes)) in matrices.enumerated() {
-      pool.withPool { nk_pack($0, placed + index, tensor.data) }
-      file.releasePages(of: tensor.name)
-      done += bytes
-      progress(Double(done) / Double(max(packedBytes, done)))
+      let rows = Int(placed[index].rows)
+      // Piece by piece, so that never much of the file is in memory beside what is packed of it.
+      let step = max(1, Self.pieceBytes * rows / bytes / Self.panelRows) * Self.panelRows
+      for first in stride(from: 0, to: rows, by: step) {
+        let count = min(step, rows - first)
+        pool.withPool { nk_pack($0, placed + index, tensor.data, Int64(first), Int64(count)) }
+        file.releasePages(of: tensor.name)
+        done += bytes * count / rows
+        progress(Double(done) / Double(max(packedBytes, done)))
+      }
     }
   }
+
+  private static let panelRows = Int(NK_PANEL)
+  private static let pieceBytes = 32 << 20
 }

@@ -62,6 +62,7 @@ size_t nk_packed_bytes(nk_type type, int64_t rows, int64_t columns) {
 typedef struct {
   const nk_matrix *matrix;
   const uint8_t *source;
+  int64_t first_panel;
 } pack_context;
 
 static void pack_floats(const nk_matrix *m, const uint8_t *source, int64_t first, uint8_t *out) {
@@ -136,7 +137,7 @@ static void pack_task(void *context, int thread, int64_t begin, int64_t end) {
   (void)thread;
   const pack_context *c = context;
   const nk_matrix *m = c->matrix;
-  for (int64_t p = begin; p < end; p++) {
+  for (int64_t p = c->first_panel + begin; p < c->first_panel + end; p++) {
     uint8_t *out = (uint8_t *)m->data + p * nk_panel_bytes(m->type, m->columns);
     if (nk_wants_quantized(m->type))
       pack_blocks(m, c->source, p * NK_PANEL, out);
@@ -145,8 +146,8 @@ static void pack_task(void *context, int thread, int64_t begin, int64_t end) {
   }
 }
 
-void nk_pack(nk_pool *pool, const nk_matrix *matrix, const void *source) {
-  pack_context context = {matrix, source};
-  int64_t panels = (matrix->rows + NK_PANEL - 1) / NK_PANEL;
-  nk_pool_run(pool, panels, 4, pack_task, &context);
+void nk_pack(nk_pool *pool, const nk_matrix *matrix, const void *source, int64_t first,
+             int64_t count) {
+  pack_context context = {matrix, source, first / NK_PANEL};
+  nk_pool_run(pool, (count + NK_PANEL - 1) / NK_PANEL, 4, pack_task, &context);
 }

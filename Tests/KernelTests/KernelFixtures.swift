@@ -87,7 +87,7 @@ final class TestMatrix {
     bytes = nk_packed_bytes(kind, Int64(rows), Int64(columns))
     guard let data = nk_allocate(bytes) else { throw CancellationError() }
     var matrix = nk_matrix(type: kind, rows: Int64(rows), columns: Int64(columns), data: data)
-    nk_pack(pool.pointer, &matrix, source)
+    nk_pack(pool.pointer, &matrix, source, 0, Int64(rows))
     self.matrix = matrix
     var values = [Float](repeating: 0, count: rows * columns)
     nk_dequantize(kind, source, &values, Int64(values.count))

@@ -68,8 +68,10 @@ typedef struct {
 /// Bytes that the packed form takes; 0 when the kind is unknown or columns is not a multiple of
 /// the block. Close to the file's own size (never above 1.04 times it, plus padding to 16 rows).
 size_t nk_packed_bytes(nk_type type, int64_t rows, int64_t columns);
-/// Packs file-format `source` (rows, columns) into matrix->data on all threads.
-void nk_pack(nk_pool *pool, const nk_matrix *matrix, const void *source);
+/// Packs rows first ..< first + count of file-format `source` (rows, columns) into matrix->data on
+/// all threads; first is a multiple of 16.
+void nk_pack(nk_pool *pool, const nk_matrix *matrix, const void *source, int64_t first,
+             int64_t count);
 
 /// Allocates 64-byte-aligned zeroed memory backed by huge pages where there are any; NULL when
 /// there is none. Freed with nk_free(pointer, bytes).
