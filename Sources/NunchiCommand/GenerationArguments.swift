@@ -44,7 +44,7 @@ struct GenerationArguments: ParsableArguments {
 
   /// Drafters that a user may want; the reference ones are for tests.
   static var drafterNames: [String] {
-    ["none"] + DrafterRegistry.entries.filter { !$0.isReference }.map(\.name)
+    DrafterRegistry.entries.filter { !$0.isReference }.map(\.name)
   }
 
   func validate() throws {
