@@ -1,0 +1,185 @@
+import Testing
+
+extension CommandTests {
+  @Suite struct Help {
+    @Test("the root's help tells what the program is, its subcommands and its environment")
+    func root() async throws {
+      let run = try await nunchi(["--help"])
+      #expect(run.code == 0)
+      #expect(run.errors == "")
+      expectText(
+        run.output,
+        """
+        OVERVIEW: Speculative decoding of language models on an ordinary CPU.
+
+        A cheap drafter proposes tokens, the target model verifies them in one pass,
+        and the text stays exactly what the target alone would have written.
+
+        MODEL is a name of the catalogue (see 'nunchi models list'), the path of a
+        .gguf file, or of a Hugging Face folder (config.json, *.safetensors,
+        tokenizer.json).
+
+        Results go to standard output, progress and errors to standard error. The exit
+        code is 0, 64 for a mistake on the command line, and 1 for any other failure.
+
+        NUNCHI_CACHE names the folder for fetched models, NUNCHI_ISA (portable, avx2 or
+        avx512) forces an instruction set.
+
+        USAGE: nunchi <subcommand>
+
+        OPTIONS:
+          --version               Show the version.
+          -h, --help              Show help information.
+
+        SUBCOMMANDS:
+          demo                    Decode the same prompts plainly and speculatively,
+                                  and compare.
+          generate                Continue a text, or answer a question.
+          chat                    Talk with a model in the terminal.
+          bench                   Measure.
+          models                  List, fetch and check models.
+          inspect                 Show a model's architecture, sizes, tensors,
+                                  tokenizer and memory needs.
+          tokenize                Show the tokens that a model's tokenizer makes of a
+                                  text.
+
+          See 'nunchi help <subcommand>' for detailed help.
+        """)
+    }
+
+    @Test("no subcommand gives the root's help")
+    func bare() async throws {
+      let (bare, help) = (try await nunchi([]), try await nunchi(["--help"]))
+      #expect(bare.output == help.output)
+    }
+
+    @Test("the help of generate lists every option with its default")
+    func generate() async throws {
+      let run = try await nunchi(["generate", "--help"])
+      #expect(run.code == 0)
+      #expect(run.errors == "")
+      expectText(
+        run.output,
+        """
+        OVERVIEW: Continue a text, or answer a question.
+
+        Without --chat the model continues the prompt as it is; with --chat the prompt
+        is a user's message, written as the model's chat template says.
+
+        Examples:
+          nunchi generate SmolLM2-135M --chat "Why is the sky blue?" --stats
+          nunchi generate SmolLM2-135M --chat --file letter.txt --drafter prompt-lookup
+          nunchi generate Qwen2.5-Coder-1.5B "def fibonacci(n):" --draft-model
+        Qwen2.5-Coder-0.5B
+
+        USAGE: nunchi generate [<options>] <model> [<prompt>]
+
+        ARGUMENTS:
+          <model>                 A model's name, the path of a .gguf file, or of a
+                                  Hugging Face folder.
+          <prompt>                The prompt; standard input if neither it nor --file
+                                  is given.
+
+        OPTIONS:
+          -t, --threads <threads> Threads that compute; all of the machine's cores if
+                                  not given.
+          -f, --file <file>       Read the prompt from this file.
+          --chat                  Write the prompt as a message of the model's chat
+                                  template.
+          --system <system>       A system message; implies --chat.
+          --drafter <drafter>     Who drafts: none, prompt-lookup, draft-model.
+                draft-model if --draft-model is given, otherwise none.
+          --draft-model <draft-model>
+                                  A smaller model of the same vocabulary that drafts.
+          --draft-length <draft-length>
+                                  Tokens to draft at each step; adapted to recent
+                                  acceptance if not given.
+          --temperature <temperature>
+                                  0 takes the most probable token, always; 1 samples
+                                  from the model as it is. (default: 0.0)
+          --top-k <top-k>         Sample among the K most probable tokens; 0 means all.
+                                  (default: 0)
+          --top-p <top-p>         Sample among the most probable tokens that together
+                                  reach this probability. (default: 1.0)
+          --min-p <min-p>         Drop tokens less probable than this share of the most
+                                  probable one. (default: 0.0)
+          --repetition-penalty <repetition-penalty>
+                                  Above 1, makes tokens of the recent text less
+                                  probable. (default: 1.0)
+          --seed <seed>           The same seed gives the same text, with or without a
+                                  drafter.
+          --max-tokens <max-tokens>
+                                  The most tokens to generate. (default: 256)
+          --stop <stop>           A text that ends the output; may be given several
+                                  times.
+          --stats                 Print what was drafted and accepted, and the speed,
+                                  to standard error.
+          --ignore-end            Go on after tokens that end a text; for measurements.
+          --json                  Print one JSON object at the end instead of streaming.
+          --version               Show the version.
+          -h, --help              Show help information.
+        """)
+    }
+
+    @Test(
+      "the help of every other subcommand has an overview and names its options",
+      arguments: [
+        (["demo"], ["--model", "--draft-model", "--threads", "--max-tokens", "--json"]),
+        (
+          ["chat"],
+          [
+            "<model>", "--system", "--context", "--drafter", "--draft-model", "--draft-length",
+            "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty", "--seed",
+            "--max-tokens", "--stop", "--stats", "--threads",
+          ]
+        ),
+        (["bench"], ["speed"]),
+        (
+          ["bench", "speed"],
+          [
+            "<model>", "-p", "-n", "--threads", "--verify", "--context", "--depth", "--rounds",
+            "--json", "1,2,3,4,6,8,12,16,24,32",
+          ]
+        ),
+        (["models"], ["list", "fetch", "verify", "path"]),
+        (["models", "list"], ["--category", "--json"]),
+        (["models", "fetch"], ["<names>", "--category"]),
+        (["models", "verify"], ["<names>"]),
+        (["models", "path"], ["<name>"]),
+        (["inspect"], ["<model>", "--chat-template", "--json"]),
+        (["tokenize"], ["<model>", "<text>", "--json", "--no-special"]),
+      ])
+    func subcommand(path: [String], mentions: [String]) async throws {
+      let run = try await nunchi(path + ["--help"])
+      #expect(run.code == 0)
+      #expect(run.errors == "")
+      #expect(run.output.hasPrefix("OVERVIEW: "))
+      #expect(run.output.contains("\nUSAGE: nunchi \(path.joined(separator: " "))"))
+      // The usage line alone is no explanation.
+      let explanations = run.output.split(separator: "\n").filter { $0.hasPrefix("  ") }
+      for word in mentions {
+        #expect(explanations.contains { $0.contains(word) }, "\(word) is not explained")
+      }
+    }
+
+    @Test("the version is three numbers")
+    func version() async throws {
+      let run = try await nunchi(["--version"])
+      #expect(run.code == 0)
+      #expect(run.output.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil)
+    }
+
+    /// Compares line by line: a difference shows as the lines concerned.
+    private func expectText(
+      _ found: String, _ expected: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+      func lines(_ text: String) -> [Substring] {
+        text.split(separator: "\n", omittingEmptySubsequences: false)
+      }
+      var (found, expected) = (lines(found), lines(expected))
+      while found.last == "" { found.removeLast() }
+      while expected.last == "" { expected.removeLast() }
+      #expect(found == expected, sourceLocation: sourceLocation)
+    }
+  }
+}
