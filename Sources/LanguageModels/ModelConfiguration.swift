@@ -134,6 +134,12 @@ extension ModelConfiguration {
       throw fields.invalid(names.kvHeadCount, expected: "a divisor of \(headCount) query heads")
     }
     for unsupported in names.unsupported { try fields.requireAbsent(unsupported) }
+    for partial in ["partial_rotary_factor", "rope_parameters.partial_rotary_factor"]
+    where fields.has(partial) {
+      guard try fields.positive(partial) == 1 else {
+        throw fields.invalid(partial, expected: "1 (partial rotation is not supported)")
+      }
+    }
     if fields.format == .gguf {
       for same in ["attention.value_length", "rope.dimension_count"] {
         let field = "\(architecture).\(same)"

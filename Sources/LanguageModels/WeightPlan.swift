@@ -61,7 +61,17 @@ struct WeightPlan {
     let head = try addMatrix(
       configuration.tiedEmbeddings ? names.embedding : names.head,
       rows: configuration.vocabularySize, columns: configuration.hiddenSize)
+    try refuseOtherBiases()
     return ModelSlots(layers: layers, finalNorm: finalNorm, head: head)
+  }
+
+  /// A bias that is not read would make the results wrong without a word.
+  private func refuseOtherBiases() throws {
+    let read = Set(vectors.map(\.tensor.name))
+    for name in file.tensors.keys.sorted() where name.hasSuffix(".bias") && !read.contains(name) {
+      throw LanguageModelError.tensorKind(
+        file: file.path, tensor: name, expected: "no bias (not supported here)", found: "one")
+    }
   }
 
   private mutating func addLayer(

@@ -86,6 +86,17 @@ struct LoadingTests {
     }
   }
 
+  @Test("a bias that the architecture does not read is refused by name")
+  func unreadBias() throws {
+    var twin = try GGUFTwin(.llama)
+    let name = "blk.0.attn_output.bias"
+    twin.tensors[name] = twin.tensors["blk.0.attn_norm.weight"]
+    twin.tensors[name]?.info.name = name
+    #expect {
+      _ = try twin.load()
+    } throws: { "\($0)".contains(name) && "\($0)".contains("no bias") }
+  }
+
   @Test("a kind whose blocks do not fit the columns is refused")
   func wrongKind() throws {
     var twin = try GGUFTwin(.qwen2)
@@ -167,6 +178,10 @@ struct LoadingTests {
       ("\"attention_bias\": false", "\"attention_bias\": true", "attention_bias"),
       ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"relu\"", "hidden_act"),
       ("\"rope_type\": \"default\"", "\"rope_type\": \"yarn\"", "rope_type"),
+      (
+        "\"attention_bias\": false",
+        "\"attention_bias\": false, \"partial_rotary_factor\": 0.5", "partial_rotary_factor"
+      ),
       ("\"head_dim\": 16", "\"head_dim\": 8", "head_dim"),
       ("\"vocab_size\": 96", "\"vocab_size\": 97", "vocab_size"),
     ])

@@ -2,7 +2,7 @@
 ///
 /// To add one: write a file like `Qwen3.swift`, which says what differs from Llama in the
 /// configuration and in the tensor names, and list it in `Architectures.all`. Blocks that no
-/// option of `ModelConfiguration` describes need a branch in `TransformerModel+Forward.swift`.
+/// option of `ModelConfiguration` describes need a branch in `ForwardPass.swift`.
 protocol Architecture {
   /// What GGUF's `general.architecture` calls it.
   static var ggufNames: [String] { get }
