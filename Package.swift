@@ -46,7 +46,11 @@ let package = Package(
     .executableTarget(
       name: "Example", dependencies: ["Nunchi"], path: "Examples", swiftSettings: strict),
 
-    .testTarget(name: "KernelTests", dependencies: ["NunchiKernels"], swiftSettings: strict),
+    // The VNNI kernels with their one instruction emulated.
+    .target(name: "VNNIEmulation", dependencies: ["NunchiKernels"], path: "Tests/VNNIEmulation"),
+    .testTarget(
+      name: "KernelTests", dependencies: ["NunchiKernels", "VNNIEmulation"],
+      swiftSettings: strict),
     .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles"], swiftSettings: strict),
     .testTarget(
       name: "TokenizationTests", dependencies: ["Tokenization", "ModelFiles", "Nunchi"],

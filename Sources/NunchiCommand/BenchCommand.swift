@@ -77,10 +77,10 @@ struct BenchCommand: AsyncParsableCommand {
         model = loaded
         runs.append(try SpeedBenchmark(model: loaded, command: self).run())
       }
-      guard let model, let last = runs.last else { return }
+      guard let model else { return }
       let report = SpeedReport(
         model: target.model, instructionSet: ComputePool.instructionSet,
-        weightBytesPerToken: model.transformer.weightBytesPerPass, context: context, last, runs)
+        weightBytesPerToken: model.transformer.weightBytesPerPass, context: context, runs: runs)
       if json { try printJSON(report) } else { printTables(report) }
     }
 
@@ -168,32 +168,19 @@ struct SpeedReport: Encodable {
   var instructionSet: String
   var weightBytesPerToken: Int
   var context: Int
-  var threads: Int
-  var promptTokensPerSecond: Double
-  var generationTokensPerSecond: Double
-  var memoryBandwidth: Double
-  var memoryBandwidthShare: Double
-  var int8Peak: Double
-  var int8PeakShare: Double
-  var verify: [Point]
   var runs: [Run]
 
-  init(
-    model: String, instructionSet: String, weightBytesPerToken: Int, context: Int, _ last: Run,
-    _ runs: [Run]
-  ) {
-    self.model = model
-    self.instructionSet = instructionSet
-    self.weightBytesPerToken = weightBytesPerToken
-    self.context = context
-    threads = last.threads
-    promptTokensPerSecond = last.promptTokensPerSecond
-    generationTokensPerSecond = last.generationTokensPerSecond
-    memoryBandwidth = last.memoryBandwidth
-    memoryBandwidthShare = last.memoryBandwidthShare
-    int8Peak = last.int8Peak
-    int8PeakShare = last.int8PeakShare
-    verify = last.verify
-    self.runs = runs
+  private enum Keys: String, CodingKey {
+    case model, instructionSet, weightBytesPerToken, context, runs
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try runs.last?.encode(to: encoder)
+    var container = encoder.container(keyedBy: Keys.self)
+    try container.encode(model, forKey: .model)
+    try container.encode(instructionSet, forKey: .instructionSet)
+    try container.encode(weightBytesPerToken, forKey: .weightBytesPerToken)
+    try container.encode(context, forKey: .context)
+    try container.encode(runs, forKey: .runs)
   }
 }

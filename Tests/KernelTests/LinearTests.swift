@@ -1,6 +1,7 @@
 import Foundation
 import NunchiKernels
 import Testing
+import VNNIEmulation
 
 /// The instruction set is global to the process, so everything here runs in turn.
 @Suite("Matrix products", .serialized)
@@ -37,6 +38,36 @@ struct LinearTests {
           sameBits(product[...], alone[..<(M * rows)]),
           "\(name(kind)), \(String(cString: nk_isa_name(set))), \(M) rows")
       }
+    }
+  }
+
+  @Test(
+    "The VNNI kernels, their instruction emulated, have the portable ones' bits",
+    .enabled(if: vnni_emulation_runs()), arguments: allKinds.filter { nk_wants_quantized($0) })
+  func emulatedVNNI(kind: nk_type) throws {
+    let rows = 40, columns = 512, most = 17
+    let pool = try TestPool(1)
+    let weights = try TestMatrix(kind, rows: rows, columns: columns, seed: 13, pool: pool)
+    var random = TestRandom(17)
+    let x = random.activations(most * columns)
+    let before = nk_isa_current()
+    defer { _ = nk_isa_select(before) }
+    #expect(nk_isa_select(NK_PORTABLE))
+    let reference = weights.product(with: x, M: most, pool: pool)
+    var quantized = [UInt8](repeating: 0, count: most * nk_quantized_bytes(Int64(columns)))
+    nk_quantize(pool.pointer, x, Int64(most), Int64(columns), &quantized)
+    for M in 1...most {
+      var output = [Float](repeating: .nan, count: M * rows)
+      var matrix = weights.matrix
+      output.withUnsafeMutableBufferPointer { output in
+        withUnsafePointer(to: &matrix) {
+          var product = nk_product(
+            matrix: $0, bias: nil, output: output.baseAddress, output_stride: Int64(rows),
+            accumulate: false)
+          vnni_emulation_linear(&product, quantized, Int64(M))
+        }
+      }
+      #expect(sameBits(output[...], reference[..<(M * rows)]), "\(name(kind)), \(M) rows")
     }
   }
 
@@ -87,7 +118,7 @@ struct LinearTests {
     var x = random.activations(32 * 64)
     for i in 0..<32 { x[i] = 0 }
     x[40] = 3e38
-    x[70] = 1e-40
+    x[70] = Float.leastNormalMagnitude / 8
     x[100] = -0.0
     let bytes = nk_quantized_bytes(Int64(x.count))
     var reference: [UInt8] = []
