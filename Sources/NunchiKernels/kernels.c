@@ -310,7 +310,7 @@ bool nk_attention(nk_pool *pool, const nk_kv *kv, const nk_attention_options *op
       .pool = pool,
       .queries = M * (options->heads / kv->kv_heads)};
   // As many queries share one reading of the cache as keep all threads busy.
-  int64_t share = M * options->heads / (nk_pool_threads(pool) * 3);
+  int64_t share = M * options->heads / (nk_pool_threads(pool) * 2);
   c.size = share < 1 ? 1 : share > NK_QUERIES ? NK_QUERIES : share;
   c.tasks = (c.queries + c.size - 1) / c.size;
   c.scratch = (size_t)(c.size * ((committed + M + 15) / 16 * 16));
