@@ -15,7 +15,8 @@ import sys
 
 import common
 
-BUSY = "import os\nos.fork()\nwhile True: pass"
+# The alarm ends the loops even if nobody is left to end them.
+BUSY = "import os, signal\nos.fork()\nsignal.alarm(900)\nwhile True: pass"
 
 
 @contextlib.contextmanager
@@ -30,6 +31,8 @@ def busy_process():
 
 
 def main():
+    # As a terminated run would leave the busy process behind: leave through `finally`.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("model", nargs="?", default="Qwen2.5-Coder-1.5B")
     parser.add_argument("--rounds", type=int, default=3)
