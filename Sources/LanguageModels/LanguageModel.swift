@@ -91,21 +91,72 @@ public protocol LanguageModel: AnyObject, Sendable {
   /// An empty cache for `capacity` tokens.
   func makeCache(capacity: Int) throws -> Cache
 
-  /// Runs a tree of tokens that follows the cache's committed ones.
+  /// Layers of the model; 0 when it has none that can be skipped.
+  var layerCount: Int { get }
+
+  /// Runs trees of tokens, each of which follows the committed tokens of its own cache, in one
+  /// pass over the weights.
   ///
-  /// Pending rows of an earlier pass are dropped first. Row i's results do not depend on the
-  /// other rows, except its ancestors (bitwise).
-  /// - Parameters:
-  ///   - tokens: the rows, parents before children.
-  ///   - parents: for each row the index of its parent row, or -1 when it follows the committed
-  ///     tokens. Same count as `tokens`.
-  /// - Throws: when a token is outside the vocabulary, or the rows do not fit in the cache.
-  func forward(
-    tokens: [Int32], parents: [Int32], cache: Cache, logits: LogitRows, observing: Observation
-  ) throws -> ForwardOutput
+  /// A row's results do not depend on the other rows, except its ancestors, nor on the other
+  /// sequences (bitwise).
+  /// - Returns: one output for each sequence, valid until the next pass on any of the caches.
+  /// - Throws: when a token is outside the vocabulary, or rows do not fit in their cache.
+  func forward(_ sequences: [SequenceRows<Cache>], options: ForwardOptions) throws
+    -> [ForwardOutput]
+}
+
+/// The rows of one sequence in a forward pass.
+public struct SequenceRows<Cache: KVCache> {
+  public var cache: Cache
+  /// Parents before children.
+  public var tokens: [Int32]
+  /// For each row its parent, or -1 when it follows the committed tokens. Same count as `tokens`.
+  /// Rows are numbered from the first pending one: 0 is the first of `tokens`, or, when
+  /// `extendsPending`, the first row that was pending before.
+  public var parents: [Int32]
+  /// Whether the pending rows of the last pass stay, and these rows grow from them; otherwise they
+  /// are dropped first.
+  public var extendsPending: Bool
+
+  public init(
+    cache: Cache, tokens: [Int32], parents: [Int32], extendsPending: Bool = false
+  ) {
+    self.cache = cache
+    self.tokens = tokens
+    self.parents = parents
+    self.extendsPending = extendsPending
+  }
+}
+
+/// What a forward pass computes, beside keys and values.
+public struct ForwardOptions: Sendable, Equatable {
+  public var logits: LogitRows
+  public var observing: Observation
+  /// Layers to leave out, counted from 0: the state passes them by. Rows of such a pass have no
+  /// keys and values in those layers, so drop them (`truncate(to:)`) before a whole pass.
+  public var skippedLayers: Set<Int>
+
+  public init(
+    logits: LogitRows = .all, observing: Observation = .nothing, skippedLayers: Set<Int> = []
+  ) {
+    self.logits = logits
+    self.observing = observing
+    self.skippedLayers = skippedLayers
+  }
 }
 
 extension LanguageModel {
+  /// Runs a tree of tokens that follows the cache's committed ones. Pending rows of an earlier
+  /// pass are dropped first.
+  public func forward(
+    tokens: [Int32], parents: [Int32], cache: Cache, logits: LogitRows = .all,
+    observing: Observation = .nothing
+  ) throws -> ForwardOutput {
+    try forward(
+      [SequenceRows(cache: cache, tokens: tokens, parents: parents)],
+      options: ForwardOptions(logits: logits, observing: observing))[0]
+  }
+
   /// Runs a chain of tokens: each follows the one before it.
   public func forward(
     chain tokens: [Int32], cache: Cache, logits: LogitRows = .all,

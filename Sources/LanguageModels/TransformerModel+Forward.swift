@@ -2,9 +2,13 @@ import NunchiKernels
 
 extension TransformerModel {
   public func forward(
-    tokens: [Int32], parents: [Int32], cache: TransformerCache, logits: LogitRows,
-    observing: Observation
-  ) throws -> ForwardOutput {
+    _ sequences: [SequenceRows<TransformerCache>], options: ForwardOptions
+  ) throws -> [ForwardOutput] {
+    // TODO(batch): several sequences, extending, skipping
+    let (tokens, parents, cache) = (
+      sequences[0].tokens, sequences[0].parents, sequences[0].cache
+    )
+    let (logits, observing) = (options.logits, options.observing)
     let isChain = try check(tokens, parents, cache, observing)
     cache.dropPending()
     let output = try cache.outputs.prepare(
@@ -30,7 +34,7 @@ extension TransformerModel {
       }
     }
     cache.setPending(parents)
-    return output
+    return [output]
   }
 
   /// Refuses rows that cannot be computed; otherwise says whether they are a chain.

@@ -16,6 +16,7 @@ public final class TransformerModel: LanguageModel {
   public var vocabularySize: Int { configuration.vocabularySize }
   public var hiddenSize: Int { configuration.hiddenSize }
   public var contextLength: Int { configuration.contextLength }
+  public var layerCount: Int { configuration.layerCount }
 
   /// Weights of all kinds, an embedding that is also the head counted once.
   public var parameterCount: Int { weights.parameterCount }

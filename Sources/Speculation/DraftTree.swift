@@ -37,13 +37,21 @@ public struct DraftTree: Sendable, Equatable {
   public private(set) var proposals: [Proposal] = []
   /// For each node the name of the drafter that proposed it.
   public private(set) var sources: [String] = []
+  /// For each node the drafter's own estimate, from 0 to 1, that the target accepts it given that
+  /// it accepted the parent. Estimates order nodes and are calibrated by what is accepted; they
+  /// need not be exact. That of a sampled node may depend on q, never on the token drawn: choosing
+  /// nodes by it would bias the output.
+  public private(set) var scores: [Double] = []
+  /// For each node whether its drafter wants it verified in order to learn from the target's
+  /// logits there, however unlikely it is to be accepted.
+  public private(set) var probes: [Bool] = []
 
   public init() {}
 
   /// A chain of tokens found without chance.
-  public init(chain tokens: some Sequence<Int32>, source: String) {
+  public init(chain tokens: some Sequence<Int32>, score: Double = 0.5, source: String) {
     var parent = Self.root
-    for token in tokens { parent = add(token, under: parent, source: source) }
+    for token in tokens { parent = add(token, under: parent, score: score, source: source) }
   }
 
   public var count: Int { tokens.count }
@@ -65,16 +73,18 @@ public struct DraftTree: Sendable, Equatable {
 
   /// Adds a child, and returns its number.
   ///
-  /// A token found without chance that is already a child is merged with it. A *sampled* one must
-  /// differ from its siblings (draw it from `q.without(siblings)`): dropping it would bias the
-  /// output.
+  /// A token found without chance that is already a child is merged with it. A *sampled* one that
+  /// its siblings have drawn before (with replacement) stays a node of its own: each draw counts
+  /// in the law of the output.
   @discardableResult
   public mutating func add(
-    _ token: Int32, under parent: Int = root, proposal: Proposal = .deterministic, source: String
+    _ token: Int32, under parent: Int = root, proposal: Proposal = .deterministic,
+    score: Double = 0.5, isProbe: Bool = false, source: String
   ) -> Int {
     precondition(parent >= Self.root && parent < count, "parent \(parent) of \(count) nodes")
-    if let twin = child(of: parent, token: token) {
-      precondition(proposal == .deterministic, "token \(token) was sampled twice under one parent")
+    if proposal == .deterministic, let twin = child(of: parent, token: token) {
+      scores[twin] = max(scores[twin], score)
+      probes[twin] = probes[twin] || isProbe
       return twin
     }
     tokens.append(token)
@@ -82,6 +92,8 @@ public struct DraftTree: Sendable, Equatable {
     depths.append(parent == Self.root ? 1 : depths[parent] + 1)
     proposals.append(proposal)
     sources.append(source)
+    scores.append(score)
+    probes.append(isProbe)
     return count - 1
   }
 
@@ -100,7 +112,8 @@ public struct DraftTree: Sendable, Equatable {
       let parent = parents[node] == Self.root ? Self.root : places[parents[node]]
       guard let parent else { continue }
       places[node] = part.add(
-        tokens[node], under: parent, proposal: proposals[node], source: sources[node])
+        tokens[node], under: parent, proposal: proposals[node], score: scores[node],
+        isProbe: probes[node], source: sources[node])
     }
     return part
   }
@@ -108,7 +121,8 @@ public struct DraftTree: Sendable, Equatable {
   /// What does not hold of the structure; nil when all does.
   public func _checkInvariants() -> String? {
     let counts = Set([
-      tokens.count, parents.count, depths.count, proposals.count, sources.count,
+      tokens.count, parents.count, depths.count, proposals.count, sources.count, scores.count,
+      probes.count,
     ])
     guard counts.count == 1 else { return "arrays of different lengths: \(counts.sorted())" }
     var seen: Set<[Int]> = []
@@ -118,8 +132,12 @@ public struct DraftTree: Sendable, Equatable {
       guard depths[node] == (parent == Self.root ? 1 : depths[parent] + 1) else {
         return "node \(node) has depth \(depths[node])"
       }
-      guard seen.insert([parent, Int(tokens[node])]).inserted else {
+      let isNew = seen.insert([parent, Int(tokens[node])]).inserted
+      guard isNew || proposals[node] != .deterministic else {
         return "token \(tokens[node]) stands twice under \(parent)"
+      }
+      guard scores[node] >= 0 && scores[node] <= 1 else {
+        return "node \(node) has the score \(scores[node])"
       }
       guard proposals[node].probability(of: tokens[node]) > 0 else {
         return "token \(tokens[node]) is outside the distribution recorded for it"

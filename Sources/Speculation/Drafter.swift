@@ -36,29 +36,41 @@ public struct DraftContext {
   public let sampler: Sampler
   public let chance: any Chance
   public let style: ProposalStyle
+  /// A node whose path is accepted with a lower probability than this is not worth its row of the
+  /// target's pass: a drafter that pays for its nodes may stop there.
+  public let minimumPathProbability: Double
+  /// The target's cache, for a drafter that runs parts of the target itself. It holds all tokens
+  /// but the last, and is to be left that way.
+  public let targetCache: (any KVCache)?
 
   public init(
     tokens: [Int32], vocabularySize: Int, sampler: Sampler, chance: any Chance,
-    style: ProposalStyle
+    style: ProposalStyle, minimumPathProbability: Double = 0, targetCache: (any KVCache)? = nil
   ) {
     self.tokens = tokens
     self.vocabularySize = vocabularySize
     self.sampler = sampler
     self.chance = chance
     self.style = style
+    self.minimumPathProbability = minimumPathProbability
+    self.targetCache = targetCache
   }
 }
 
-/// The target's inner states at some tokens, as far as the drafter observes them. Valid during
-/// the call that receives them.
+/// What one forward pass of the target computed: logits, and inner states as far as the drafter
+/// observes them. Valid during the call that receives it.
 public struct TargetStates {
   public let output: ForwardOutput
-  /// Rows of `output`; row i's logits gave the i-th token of the call.
+  /// Rows of `output` on the accepted path; row i's logits gave the i-th token of the call.
   public let rows: [Int]
+  /// The tree that was verified, with what others drafted: node i is row i+1, row 0 the pending
+  /// token's. Empty for a prompt.
+  public let tree: DraftTree
 
-  public init(output: ForwardOutput, rows: [Int]) {
+  public init(output: ForwardOutput, rows: [Int], tree: DraftTree = DraftTree()) {
     self.output = output
     self.rows = rows
+    self.tree = tree
   }
 }
 
@@ -83,7 +95,8 @@ public protocol Drafter: AnyObject {
   /// Proposes a tree of at most `budget`; an empty one means plain decoding.
   func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree
 
-  /// New tokens of the sequence: accepted ones and the target's own.
+  /// New tokens of the sequence: accepted ones and the target's own. All logits rows of the pass
+  /// that gave them are there to learn from, those of rejected nodes too.
   func commit(_ tokens: [Int32], states: TargetStates) throws
 }
 

@@ -180,7 +180,8 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
     let committed = [0] + trace.accepted.map { $0 + 1 }
     cache.commit(path: committed)
     emit(new)
-    try setup.drafter?.commit(new, states: TargetStates(output: output, rows: committed))
+    try setup.drafter?.commit(
+      new, states: TargetStates(output: output, rows: committed, tree: tree))
     trace.commitSeconds = watch.lap()
     traces.append(trace)
     return new
@@ -267,7 +268,7 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
     guard let drafter = setup.drafter, !budget.isEmpty else { return DraftTree() }
     let context = DraftContext(
       tokens: tokens, vocabularySize: target.vocabularySize, sampler: sampler, chance: chance,
-      style: setup.rule.style)
+      style: setup.rule.style, targetCache: cache)
     let tree = try drafter.draft(after: context, budget: budget).limited(to: budget)
     if let token = tree.tokens.first(where: { $0 < 0 || Int($0) >= target.vocabularySize }) {
       throw SpeculationError.tokenOutsideVocabulary(

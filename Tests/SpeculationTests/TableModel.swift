@@ -8,6 +8,9 @@ final class TableCache: KVCache {
   fileprivate var rows: UnsafeMutableBufferPointer<Float>?
   private(set) var misuses: [String] = []
   fileprivate(set) var passes = 0
+  fileprivate var pendingIsShallow = false
+  /// Committed tokens from here on were computed with layers left out.
+  private var shallowFrom = Int.max
 
   init(capacity: Int) {
     self.capacity = capacity
@@ -18,8 +21,14 @@ final class TableCache: KVCache {
   var count: Int { tokens.count }
   var pendingCount: Int { pending.tokens.count }
 
+  /// A whole pass must not see keys and values that lack layers.
+  fileprivate func noteWholePass() {
+    if shallowFrom < tokens.count { misuses.append("a whole pass over shallow tokens") }
+  }
+
   func commit(path: [Int]) {
     var parent: Int32 = -1
+    if pendingIsShallow { shallowFrom = min(shallowFrom, tokens.count) }
     for row in path {
       guard pending.tokens.indices.contains(row), pending.parents[row] == parent else {
         misuses.append("\(path) is no path of \(pending)")
@@ -34,6 +43,7 @@ final class TableCache: KVCache {
   func truncate(to length: Int) {
     if length > tokens.count { misuses.append("truncated \(tokens.count) to \(length)") }
     tokens.removeSubrange(min(length, tokens.count)...)
+    if tokens.count <= shallowFrom { shallowFrom = .max }
     pending = ([], [])
   }
 }
@@ -48,6 +58,7 @@ final class TableModel: LanguageModel {
   let vocabularySize: Int
   let hiddenSize = 1
   let contextLength: Int
+  let layerCount = 4
   /// How many of the last tokens count. Few make the text repeat itself.
   let order: Int
   let seed: UInt64
@@ -88,18 +99,30 @@ final class TableModel: LanguageModel {
   }
 
   func forward(
-    tokens: [Int32], parents: [Int32], cache: TableCache, logits: LogitRows,
-    observing: Observation
+    _ sequences: [SequenceRows<TableCache>], options: ForwardOptions
+  ) throws -> [ForwardOutput] {
+    try sequences.map { try forward($0, options) }
+  }
+
+  private func forward(
+    _ sequence: SequenceRows<TableCache>, _ options: ForwardOptions
   ) throws -> ForwardOutput {
+    let cache = sequence.cache
+    let before = sequence.extendsPending ? cache.pending : (tokens: [], parents: [])
+    let tokens = before.tokens + sequence.tokens
+    let parents = before.parents + sequence.parents
     guard tokens.count == parents.count, cache.count + tokens.count <= cache.capacity,
       tokens.allSatisfy({ $0 >= 0 && $0 < vocabularySize }),
       parents.indices.allSatisfy({ parents[$0] >= -1 && parents[$0] < Int32($0) })
     else { throw TableError() }
+    if options.skippedLayers.isEmpty { cache.noteWholePass() }
     cache.pending = (tokens, parents)
+    cache.pendingIsShallow = !options.skippedLayers.isEmpty
     cache.passes += 1
+    let new = before.tokens.count..<tokens.count
     let wanted =
-      switch logits {
-      case .all: Array(tokens.indices)
+      switch options.logits {
+      case .all: Array(new)
       case .last: [tokens.count - 1]
       case .none: [Int]()
       }
@@ -114,7 +137,12 @@ final class TableModel: LanguageModel {
         path.append(tokens[node])
         node = Int(parents[node])
       }
-      for (token, logit) in self.logits(after: cache.tokens + path.reversed()).enumerated() {
+      let seen = cache.tokens + path.reversed()
+      // Each layer left out adds noise of its own.
+      let model = options.skippedLayers.sorted().reduce(self) {
+        $0.noisy(1.5 / Float($1 + 1), seed: UInt64($1))
+      }
+      for (token, logit) in model.logits(after: seen).enumerated() {
         rows[place * vocabularySize + token] = logit
       }
     }
