@@ -61,6 +61,19 @@ public enum DrafterRegistry {
     },
   ]
 
+  /// What `auto` stands for: drafters that need no further file or model and pay somewhere.
+  public static let automatic = ["prompt-lookup"]
+
+  /// The drafters of several names, `auto` among them or not; each is made once.
+  /// - Throws: `SpeculationError`.
+  public static func make(names: [String], _ settings: DrafterSettings) throws -> [any Drafter] {
+    var made: [String] = []
+    for name in names.flatMap({ $0 == "auto" ? automatic : [$0] }) where !made.contains(name) {
+      made.append(name)
+    }
+    return try made.map { try make($0, settings) }
+  }
+
   /// - Throws: `SpeculationError.unknownDrafter`, or what the drafter finds wrong.
   public static func make(_ name: String, _ settings: DrafterSettings) throws -> any Drafter {
     guard let entry = entries.first(where: { $0.name == name }) else {
