@@ -1,5 +1,5 @@
 import Foundation
-import Nunchi
+@testable import Nunchi
 
 @testable import Evaluation
 
