@@ -8,6 +8,7 @@ public struct DrafterSettings: Sendable {
   /// The most tokens of a sequence.
   public var capacity: Int
   public var promptLookup = PromptLookupDrafter.Configuration()
+  public var suffix = SuffixDrafter.Configuration()
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var minimumConfidence: Double?
@@ -40,6 +41,7 @@ public enum DrafterRegistry {
       if let length = $0.length { configuration.length = length }
       return try PromptLookupDrafter(configuration)
     },
+    .suffix,
     Entry(name: "draft-model", summary: "a smaller model of the same vocabulary") {
       guard let model = $0.draftModel else {
         throw SpeculationError.invalidSetting(
