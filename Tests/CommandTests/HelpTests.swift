@@ -87,7 +87,7 @@ extension CommandTests {
           --chat                  Write the prompt as a message of the model's chat
                                   template.
           --system <system>       A system message; implies --chat.
-          --drafter <drafter>     Who drafts: none, prompt-lookup, draft-model.
+          --drafter <drafter>     Who drafts: none, prompt-lookup, suffix, draft-model.
                 draft-model if --draft-model is given, otherwise none.
           --draft-model <draft-model>
                                   A smaller model of the same vocabulary that drafts.
