@@ -9,6 +9,7 @@ public struct DrafterSettings: Sendable {
   public var capacity: Int
   public var promptLookup = PromptLookupDrafter.Configuration()
   public var recycling = RecyclingDrafter.Configuration()
+  public var lookahead = LookaheadDrafter.Configuration()
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var minimumConfidence: Double?
@@ -42,6 +43,7 @@ public enum DrafterRegistry {
       return try PromptLookupDrafter(configuration)
     },
     .recycling,
+    .lookahead,
     Entry(name: "draft-model", summary: "a smaller model of the same vocabulary") {
       guard let model = $0.draftModel else {
         throw SpeculationError.invalidSetting(
