@@ -10,6 +10,7 @@ public struct DrafterSettings: Sendable {
   public var promptLookup = PromptLookupDrafter.Configuration()
   public var recycling = RecyclingDrafter.Configuration()
   public var suffix = SuffixDrafter.Configuration()
+  public var lookahead = LookaheadDrafter.Configuration()
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var minimumConfidence: Double?
@@ -44,6 +45,7 @@ public enum DrafterRegistry {
     },
     .recycling,
     .suffix,
+    .lookahead,
     Entry(name: "draft-model", summary: "a smaller model of the same vocabulary") {
       guard let model = $0.draftModel else {
         throw SpeculationError.invalidSetting(
@@ -66,7 +68,7 @@ public enum DrafterRegistry {
   ]
 
   /// What `auto` stands for: drafters that need no further file or model and pay somewhere.
-  public static let automatic = ["prompt-lookup"]
+  public static let automatic = ["suffix", "recycling"]
 
   /// The drafters of several names, `auto` among them or not; each is made once.
   /// - Throws: `SpeculationError`.
