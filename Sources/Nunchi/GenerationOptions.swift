@@ -63,8 +63,8 @@ public struct DrafterChoice: Sendable {
   public var draftModel: Model?
   /// Settings of prompt lookup; its length is that of the options.
   public var promptLookup = PromptLookupDrafter.Configuration()
-  /// Ends a draft model's draft where its largest probability is lower than this.
-  public var minimumConfidence: Double?
+  /// Settings of the draft model; its length is that of the options.
+  public var draftModelConfiguration = DraftModelConfiguration()
 
   /// - Parameter name: a name of `DrafterRegistry`; checked when the generation begins.
   public init(named name: String, draftModel: Model? = nil) {
@@ -79,9 +79,11 @@ public struct DrafterChoice: Sendable {
   public static let promptLookup = DrafterChoice(named: "prompt-lookup")
 
   /// A smaller model of the same vocabulary. Load it with `Model.loadCompanion`.
-  public static func draftModel(_ model: Model, minimumConfidence: Double? = nil) -> DrafterChoice {
+  public static func draftModel(
+    _ model: Model, _ configuration: DraftModelConfiguration = DraftModelConfiguration()
+  ) -> DrafterChoice {
     var choice = DrafterChoice(named: "draft-model", draftModel: model)
-    choice.minimumConfidence = minimumConfidence
+    choice.draftModelConfiguration = configuration
     return choice
   }
 
@@ -94,7 +96,7 @@ public struct DrafterChoice: Sendable {
     var settings = DrafterSettings(
       length: length, capacity: capacity, draftModel: draftModel?.transformer)
     settings.promptLookup = promptLookup
-    settings.minimumConfidence = minimumConfidence
+    settings.draftModelConfiguration = draftModelConfiguration
     return try DrafterRegistry.make(name, settings)
   }
 }

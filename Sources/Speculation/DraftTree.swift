@@ -83,8 +83,11 @@ public struct DraftTree: Sendable, Equatable {
   ) -> Int {
     precondition(parent >= Self.root && parent < count, "parent \(parent) of \(count) nodes")
     if proposal == .deterministic, let twin = child(of: parent, token: token) {
-      scores[twin] = max(scores[twin], score)
-      probes[twin] = probes[twin] || isProbe
+      // What a drawn node is worth must not tell which token was drawn: it stays as it was.
+      if proposals[twin] == .deterministic {
+        scores[twin] = max(scores[twin], score)
+        probes[twin] = probes[twin] || isProbe
+      }
       return twin
     }
     tokens.append(token)
