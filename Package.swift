@@ -33,13 +33,16 @@ let package = Package(
     .target(
       name: "Speculation", dependencies: ["LanguageModels", "Sampling"], swiftSettings: strict),
     .target(name: "Drafters", dependencies: ["Speculation"], swiftSettings: strict),
+    // Proofs that speculation changes nothing, for the tests and for `nunchi verify`.
+    .target(
+      name: "Losslessness", dependencies: ["Speculation", "Drafters"], swiftSettings: strict),
     .target(
       name: "Nunchi", dependencies: ["Drafters", "Tokenization", "ModelFiles"],
       swiftSettings: strict),
     .executableTarget(
       name: "NunchiCommand",
       dependencies: [
-        "Nunchi", "ModelFiles", "Tokenization",
+        "Nunchi", "Losslessness", "ModelFiles", "Tokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     // The README's library example, built with the rest so that it costs nothing more.
@@ -60,7 +63,7 @@ let package = Package(
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(name: "SamplingTests", dependencies: ["Sampling"], swiftSettings: strict),
     .testTarget(
-      name: "SpeculationTests", dependencies: ["Speculation", "Drafters"],
+      name: "SpeculationTests", dependencies: ["Speculation", "Drafters", "Losslessness"],
       swiftSettings: strict),
     .testTarget(
       name: "NunchiTests", dependencies: ["Nunchi"],

@@ -83,7 +83,7 @@ public struct DraftTree: Sendable, Equatable {
   ) -> Int {
     precondition(parent >= Self.root && parent < count, "parent \(parent) of \(count) nodes")
     if proposal == .deterministic, let twin = child(of: parent, token: token) {
-      // What a drawn node is worth must not tell which token was drawn: it stays as it was.
+      // What was drawn by chance keeps its score: that another agrees tells of the draw.
       if proposals[twin] == .deterministic {
         scores[twin] = max(scores[twin], score)
         probes[twin] = probes[twin] || isProbe

@@ -1,6 +1,7 @@
 import Drafters
 import Foundation
 import LanguageModels
+import Losslessness
 import Sampling
 import Speculation
 import Testing

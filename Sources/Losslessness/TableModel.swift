@@ -1,32 +1,35 @@
 import LanguageModels
 
 /// The cache of a `TableModel`: the tokens themselves. It notes every misuse.
-final class TableCache: KVCache {
-  let capacity: Int
-  fileprivate(set) var tokens: [Int32] = []
+public final class TableCache: KVCache {
+  public let capacity: Int
+  public fileprivate(set) var tokens: [Int32] = []
   fileprivate var pending: (tokens: [Int32], parents: [Int32]) = ([], [])
   fileprivate var rows: UnsafeMutableBufferPointer<Float>?
-  private(set) var misuses: [String] = []
-  fileprivate(set) var passes = 0
+  /// What was done to the cache that no caller may do.
+  public private(set) var misuses: [String] = []
+  /// Forward passes on this cache.
+  public fileprivate(set) var passes = 0
   fileprivate var pendingIsShallow = false
   /// Committed tokens from here on were computed with layers left out.
   private var shallowFrom = Int.max
 
-  init(capacity: Int) {
+  /// An empty cache.
+  public init(capacity: Int) {
     self.capacity = capacity
   }
 
   deinit { rows?.deallocate() }
 
-  var count: Int { tokens.count }
-  var pendingCount: Int { pending.tokens.count }
+  public var count: Int { tokens.count }
+  public var pendingCount: Int { pending.tokens.count }
 
   /// A whole pass must not see keys and values that lack layers.
   fileprivate func noteWholePass() {
     if shallowFrom < tokens.count { misuses.append("a whole pass over shallow tokens") }
   }
 
-  func commit(path: [Int]) {
+  public func commit(path: [Int]) {
     var parent: Int32 = -1
     if pendingIsShallow { shallowFrom = min(shallowFrom, tokens.count) }
     for row in path {
@@ -40,7 +43,7 @@ final class TableCache: KVCache {
     pending = ([], [])
   }
 
-  func truncate(to length: Int) {
+  public func truncate(to length: Int) {
     if length > tokens.count { misuses.append("truncated \(tokens.count) to \(length)") }
     tokens.removeSubrange(min(length, tokens.count)...)
     if tokens.count <= shallowFrom { shallowFrom = .max }
@@ -48,26 +51,28 @@ final class TableCache: KVCache {
   }
 }
 
-struct TableError: Error {}
+/// Rows that a `TableModel` cannot compute.
+public struct TableError: Error {}
 
 /// A model whose logits are a hash of the tokens a row can see: committed ones and its ancestors.
 /// Any error in a tree, a parent or the cache changes what follows.
-final class TableModel: LanguageModel {
-  typealias Cache = TableCache
+public final class TableModel: LanguageModel {
+  public typealias Cache = TableCache
 
-  let vocabularySize: Int
-  let hiddenSize = 1
-  let contextLength: Int
-  let layerCount = 4
+  public let vocabularySize: Int
+  public let hiddenSize = 1
+  public let contextLength: Int
+  public let layerCount = 4
   /// How many of the last tokens count. Few make the text repeat itself.
-  let order: Int
-  let seed: UInt64
+  public let order: Int
+  public let seed: UInt64
   /// Half the range of the logits.
-  let sharpness: Float
+  public let sharpness: Float
   /// Another model's logits with this much noise: a draft model.
-  let base: TableModel?
+  public let base: TableModel?
 
-  init(
+  /// A model whose logits lie within `sharpness` of those of `base`, or of zero.
+  public init(
     vocabularySize: Int, seed: UInt64 = 1, order: Int = .max, sharpness: Float = 3,
     contextLength: Int = 4096, base: TableModel? = nil
   ) {
@@ -80,15 +85,16 @@ final class TableModel: LanguageModel {
   }
 
   /// A model that mostly agrees with this one.
-  func noisy(_ noise: Float, seed: UInt64 = 99, contextLength: Int = 4096) -> TableModel {
+  public func noisy(_ noise: Float, seed: UInt64 = 99, contextLength: Int = 4096) -> TableModel {
     TableModel(
       vocabularySize: vocabularySize, seed: seed, order: order, sharpness: noise,
       contextLength: contextLength, base: self)
   }
 
-  func makeCache(capacity: Int) throws -> TableCache { TableCache(capacity: capacity) }
+  public func makeCache(capacity: Int) throws -> TableCache { TableCache(capacity: capacity) }
 
-  func logits(after path: [Int32]) -> [Float] {
+  /// The logits that follow a sequence of tokens. (vocabularySize)
+  public func logits(after path: [Int32]) -> [Float] {
     var hash = seed
     for token in path.suffix(order) { hash = mix(hash ^ UInt64(UInt32(bitPattern: token))) }
     let basis = base?.logits(after: path)
@@ -98,7 +104,7 @@ final class TableModel: LanguageModel {
     }
   }
 
-  func forward(
+  public func forward(
     _ sequences: [SequenceRows<TableCache>], options: ForwardOptions
   ) throws -> [ForwardOutput] {
     try sequences.map { try forward($0, options) }
