@@ -18,6 +18,19 @@ struct GenerationArguments: ParsableArguments {
   @Option(help: "Tokens to draft at each step; adapted to recent acceptance if not given.")
   var draftLength: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "How the draft model drafts: chain, dynamic, opt, or children a level such as 4,2,1.",
+      discussion: "chain if not given.", valueName: "shape"))
+  var draftTree: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What decides which drafted tokens are kept; sample-and-match if not given.",
+      discussion: AcceptanceRules.entries.map { "\($0.name): \($0.summary)." }
+        .joined(separator: "\n")))
+  var rule: String?
+
   @Option(help: "0 takes the most probable token, always; 1 samples from the model as it is.")
   var temperature: Double = 0
 
@@ -47,6 +60,8 @@ struct GenerationArguments: ParsableArguments {
     DrafterRegistry.entries.filter { !$0.isReference }.map(\.name)
   }
 
+  static var ruleNames: [String] { AcceptanceRules.entries.map(\.name) }
+
   func validate() throws {
     if let drafter, !Self.drafterNames.contains(drafter) {
       throw ValidationError(
@@ -61,6 +76,23 @@ struct GenerationArguments: ParsableArguments {
     }
     if let draftLength, !(0...128).contains(draftLength) {
       throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
+    }
+    if let draftTree {
+      do { _ = try DraftShape(parsing: draftTree) } catch {
+        throw ValidationError("--\(error)")
+      }
+      if draftModel == nil {
+        throw ValidationError("--draft-tree \(draftTree): expected --draft-model MODEL, found none")
+      }
+    }
+    if let rule {
+      if !Self.ruleNames.contains(rule) {
+        throw ValidationError(
+          "--rule: expected one of \(Self.ruleNames.joined(separator: ", ")), found \(rule)")
+      }
+      if rule == GreedyRule().name, temperature != 0 {
+        throw ValidationError("--rule \(rule): expected --temperature 0, found \(temperature)")
+      }
     }
     if maxTokens < 1 {
       throw ValidationError("--max-tokens: expected 1 or more, found \(maxTokens)")
@@ -83,11 +115,18 @@ struct GenerationArguments: ParsableArguments {
   func options(for target: Model) throws -> GenerationOptions {
     var choice = DrafterChoice(named: drafter ?? "none")
     if let draftModel {
-      choice = .draftModel(try loadModel(draftModel, sharing: target))
+      var configuration = DraftModelConfiguration()
+      if let draftTree { configuration.shape = try DraftShape(parsing: draftTree) }
+      choice = .draftModel(try loadModel(draftModel, sharing: target), configuration)
     }
-    return GenerationOptions(
+    var options = GenerationOptions(
       drafter: choice, draftLength: draftLength, sampling: try sampling(), maxTokens: maxTokens,
       stop: stop)
+    if let rule { options.rule = try AcceptanceRules.named(rule) }
+    if !options.rule.isLossless {
+      writeError("Warning: --rule \(options.rule.name) is lossy: drafts change the output")
+    }
+    return options
   }
 }
 

@@ -33,7 +33,7 @@ public enum DraftShape: Sendable, Equatable {
       let widths = parts.compactMap { Int($0) }
       guard widths.count == parts.count else {
         throw SpeculationError.invalidSetting(
-          name: "draft tree", expected: "chain, dynamic, opt or widths such as 4,2,1", found: text)
+          name: "draft-tree", expected: "chain, dynamic, opt or widths such as 4,2,1", found: text)
       }
       self = .widths(widths)
       _ = try GrowthPlan(self, length: 1, limit: 1)
@@ -94,7 +94,8 @@ struct GrowthPlan {
 
   private mutating func grow(_ widths: [Int]) throws {
     guard !widths.isEmpty, widths.allSatisfy({ $0 >= 1 }) else {
-      throw Self.invalid("widths of 1 or more", "\(widths)")
+      throw Self.invalid(
+        "widths of 1 or more", widths.map(String.init).joined(separator: ","))
     }
     places = [[]]
     depth = widths.count
@@ -139,6 +140,6 @@ struct GrowthPlan {
   }
 
   private static func invalid(_ expected: String, _ found: String) -> SpeculationError {
-    .invalidSetting(name: "draft tree", expected: expected, found: found)
+    .invalidSetting(name: "draft-tree", expected: expected, found: found)
   }
 }
