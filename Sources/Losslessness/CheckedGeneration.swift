@@ -38,7 +38,7 @@ public func difference(
   target: TableModel, prompt: [Int32], setup: GenerationSetup, capacity: Int = 512
 ) throws -> String? {
   var plain = setup
-  plain.drafter = nil
+  plain.drafters = []
   plain.rule = SampleAndMatch()
   let expected = try generate(
     SpeculativeGenerator(target: target, capacity: capacity), prompt: prompt, setup: plain)
