@@ -96,9 +96,11 @@ public struct DrafterChoice: Sendable {
   public static let promptLookup = DrafterChoice(named: "prompt-lookup")
 
   /// A smaller model of the same vocabulary. Load it with `Model.loadCompanion`.
-  public static func draftModel(_ model: Model, minimumConfidence: Double? = nil) -> DrafterChoice {
+  public static func draftModel(
+    _ model: Model, _ configuration: DraftModelConfiguration = DraftModelConfiguration()
+  ) -> DrafterChoice {
     var choice = DrafterChoice(named: "draft-model", draftModel: model)
-    choice.settings.minimumConfidence = minimumConfidence
+    choice.settings.draftModelConfiguration = configuration
     return choice
   }
 

@@ -18,6 +18,19 @@ struct GenerationArguments: ParsableArguments {
   @Option(help: "Tokens to draft at each step; what pays on this machine if not given.")
   var draftLength: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "How the draft model drafts: chain, dynamic, opt, or children a level such as 4,2,1.",
+      discussion: "chain if not given.", valueName: "shape"))
+  var draftTree: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What decides which drafted tokens are kept; sample-and-match if not given.",
+      discussion: AcceptanceRules.entries.map { "\($0.name): \($0.summary)." }
+        .joined(separator: "\n")))
+  var rule: String?
+
   @Option(help: "0 takes the most probable token, always; 1 samples from the model as it is.")
   var temperature: Double = 0
 
@@ -47,10 +60,29 @@ struct GenerationArguments: ParsableArguments {
     ["auto"] + DrafterRegistry.entries.filter { !$0.isReference }.map(\.name)
   }
 
+  static var ruleNames: [String] { AcceptanceRules.entries.map(\.name) }
+
   func validate() throws {
     if let drafter { try Self.validate(drafter: drafter, draftModel: draftModel) }
     if let draftLength, !(0...128).contains(draftLength) {
       throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
+    }
+    if let draftTree {
+      do { _ = try DraftShape(parsing: draftTree) } catch {
+        throw ValidationError("--\(error)")
+      }
+      if draftModel == nil {
+        throw ValidationError("--draft-tree \(draftTree): expected --draft-model MODEL, found none")
+      }
+    }
+    if let rule {
+      if !Self.ruleNames.contains(rule) {
+        throw ValidationError(
+          "--rule: expected one of \(Self.ruleNames.joined(separator: ", ")), found \(rule)")
+      }
+      if rule == GreedyRule().name, temperature != 0 {
+        throw ValidationError("--rule \(rule): expected --temperature 0, found \(temperature)")
+      }
     }
     if maxTokens < 1 {
       throw ValidationError("--max-tokens: expected 1 or more, found \(maxTokens)")
@@ -90,12 +122,20 @@ struct GenerationArguments: ParsableArguments {
 
   /// The options for a target; loads the draft model if there is one.
   func options(for target: Model) throws -> GenerationOptions {
-    let choice = DrafterChoice(
+    var choice = DrafterChoice(
       named: drafter ?? (draftModel == nil ? "auto" : "auto,draft-model"),
       draftModel: try draftModel.map { try loadModel($0, sharing: target) })
-    return GenerationOptions(
+    if let draftTree {
+      choice.settings.draftModelConfiguration.shape = try DraftShape(parsing: draftTree)
+    }
+    var options = GenerationOptions(
       drafter: choice, draftLength: draftLength, sampling: try sampling(), maxTokens: maxTokens,
       stop: stop)
+    if let rule { options.rule = try AcceptanceRules.named(rule) }
+    if !options.rule.isLossless {
+      writeError("Warning: --rule \(options.rule.name) is lossy: drafts change the output")
+    }
+    return options
   }
 }
 

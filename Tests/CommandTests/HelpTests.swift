@@ -94,6 +94,20 @@ extension CommandTests {
           --draft-length <draft-length>
                                   Tokens to draft at each step; adapted to recent
                                   acceptance if not given.
+          --draft-tree <shape>    How the draft model drafts: chain, dynamic, opt, or
+                                  children a level such as 4,2,1.
+                chain if not given.
+          --rule <rule>           What decides which drafted tokens are kept;
+                                  sample-and-match if not given.
+                sample-and-match: the tokens of plain decoding, the same for the same
+                seed.
+                greedy: the most probable tokens; needs temperature 0.
+                rejection-sampling: the distribution of plain decoding, token by
+                token.
+                block-verification: the distribution of plain decoding, the draft as a
+                whole: accepts more.
+                typical-lossy: LOSSY: changes the output, keeping all that the model
+                finds plausible.
           --temperature <temperature>
                                   0 takes the most probable token, always; 1 samples
                                   from the model as it is. (default: 0.0)
@@ -129,7 +143,7 @@ extension CommandTests {
           ["chat"],
           [
             "<model>", "--system", "--context", "--drafter", "--draft-model", "--draft-length",
-            "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty", "--seed",
+            "--draft-tree", "--rule", "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty", "--seed",
             "--max-tokens", "--stop", "--stats", "--threads",
           ]
         ),
