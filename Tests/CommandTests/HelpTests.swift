@@ -147,7 +147,15 @@ extension CommandTests {
             "--max-tokens", "--stop", "--stats", "--threads",
           ]
         ),
-        (["bench"], ["speed"]),
+        (["bench"], ["run", "speed"]),
+        (
+          ["bench", "run"],
+          [
+            "<model>", "--threads", "--suite", "--drafter", "--draft-model", "--max-tokens",
+            "--temperature", "--seed", "--limit", "--per-category", "--plain-text", "--output",
+            "--trace", "--json",
+          ]
+        ),
         (
           ["bench", "speed"],
           [
