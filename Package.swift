@@ -42,7 +42,7 @@ let package = Package(
     .executableTarget(
       name: "NunchiCommand",
       dependencies: [
-        "Nunchi", "Losslessness", "ModelFiles", "Tokenization",
+        "Nunchi", "Drafters", "Losslessness", "ModelFiles", "Tokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     // The README's library example, built with the rest so that it costs nothing more.
