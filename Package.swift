@@ -39,10 +39,12 @@ let package = Package(
     .target(
       name: "Nunchi", dependencies: ["Drafters", "Tokenization", "ModelFiles"],
       swiftSettings: strict),
+    // Suites, runs and metrics.
+    .target(name: "Evaluation", dependencies: ["Nunchi"], swiftSettings: strict),
     .executableTarget(
       name: "NunchiCommand",
       dependencies: [
-        "Nunchi", "Drafters", "Losslessness", "ModelFiles", "Tokenization",
+        "Nunchi", "Drafters", "Evaluation", "Losslessness", "ModelFiles", "Tokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     // The README's library example, built with the rest so that it costs nothing more.
@@ -68,6 +70,7 @@ let package = Package(
     .testTarget(
       name: "NunchiTests", dependencies: ["Nunchi"],
       resources: [.copy("Goldens")], swiftSettings: strict),
+    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"], swiftSettings: strict),
     .testTarget(name: "CommandTests", swiftSettings: strict),
   ]
 )

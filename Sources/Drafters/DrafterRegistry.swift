@@ -8,6 +8,7 @@ public struct DrafterSettings: Sendable {
   /// The most tokens of a sequence.
   public var capacity: Int
   public var promptLookup = PromptLookupDrafter.Configuration()
+  public var recycling = RecyclingDrafter.Configuration()
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var minimumConfidence: Double?
@@ -40,6 +41,7 @@ public enum DrafterRegistry {
       if let length = $0.length { configuration.length = length }
       return try PromptLookupDrafter(configuration)
     },
+    .recycling,
     Entry(name: "draft-model", summary: "a smaller model of the same vocabulary") {
       guard let model = $0.draftModel else {
         throw SpeculationError.invalidSetting(
@@ -60,6 +62,19 @@ public enum DrafterRegistry {
       RandomDrafter(seed: $0.seed, sequence: $0.sequence)
     },
   ]
+
+  /// What `auto` stands for: drafters that need no further file or model and pay somewhere.
+  public static let automatic = ["prompt-lookup"]
+
+  /// The drafters of several names, `auto` among them or not; each is made once.
+  /// - Throws: `SpeculationError`.
+  public static func make(names: [String], _ settings: DrafterSettings) throws -> [any Drafter] {
+    var made: [String] = []
+    for name in names.flatMap({ $0 == "auto" ? automatic : [$0] }) where !made.contains(name) {
+      made.append(name)
+    }
+    return try made.map { try make($0, settings) }
+  }
 
   /// - Throws: `SpeculationError.unknownDrafter`, or what the drafter finds wrong.
   public static func make(_ name: String, _ settings: DrafterSettings) throws -> any Drafter {

@@ -43,7 +43,7 @@ public func difference<Target: LanguageModel>(
   target: Target, prompt: [Int32], setup: GenerationSetup, capacity: Int = 512
 ) throws -> String? {
   var plain = setup
-  plain.drafter = nil
+  plain.drafters = []
   plain.rule = SampleAndMatch()
   let expected = try generate(
     SpeculativeGenerator(target: target, capacity: capacity), prompt: prompt, setup: plain)

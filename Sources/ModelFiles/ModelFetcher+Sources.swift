@@ -79,17 +79,7 @@ extension ModelFetcher {
 
   /// Compares a file with the entry's checksum.
   func checkSum(of path: String, against entry: CatalogueEntry) throws {
-    let gnu = ChildProcess.find("sha256sum", environment: environment) != nil
-    let tool = ChildProcess(
-      program: gnu ? "sha256sum" : "shasum",
-      arguments: (gnu ? [] : ["-a", "256"]) + ["--", path],
-      purpose: "to check a model's checksum", environment: environment)
-    let (result, text) = try tool.output()
-    // A name with a backslash or line break makes the line start with a backslash.
-    let found = text.drop { $0 == "\\" }.prefix(64).lowercased()
-    guard result.status == 0, found.utf8.count == 64 else {
-      throw ModelFileError.unreadable(path: path, reason: result.errors)
-    }
+    let found = try sha256(ofFile: path, environment: environment)
     guard found == entry.sha256.lowercased() else {
       throw ModelFileError.wrongChecksum(path: path, expected: entry.sha256, found: found)
     }

@@ -7,7 +7,7 @@ import Tokenization
 /// How to generate text.
 public struct GenerationOptions: Sendable {
   public var drafter: DrafterChoice
-  /// The draft length; nil adapts it to recent acceptance, up to 10 tokens.
+  /// The draft length; nil leaves it to a controller that knows what drafting costs and brings.
   public var draftLength: Int?
   public var rule: any AcceptanceRule
   public var sampling: SamplingParameters
@@ -19,7 +19,7 @@ public struct GenerationOptions: Sendable {
   public var ignoresEndOfText: Bool
 
   public init(
-    drafter: DrafterChoice = .none, draftLength: Int? = nil,
+    drafter: DrafterChoice = .auto, draftLength: Int? = nil,
     rule: any AcceptanceRule = SampleAndMatch(), sampling: SamplingParameters = .greedy,
     maxTokens: Int? = 256, stop: [String] = [], ignoresEndOfText: Bool = false
   ) {
@@ -32,48 +32,65 @@ public struct GenerationOptions: Sendable {
     self.ignoresEndOfText = ignoresEndOfText
   }
 
-  /// The longest draft when the length adapts.
-  static let longestAdaptiveDraft = 10
-
-  /// The same in terms of tokens, for one target and the capacity of its cache.
-  /// - Throws: `SpeculationError` or `NunchiError.vocabularyMismatch`.
-  func setup(for target: Model, capacity: Int) throws -> GenerationSetup {
-    if let length = draftLength, length < 0 {
-      throw SpeculationError.invalidSetting(
-        name: "draft length", expected: "0 or more", found: "\(length)")
-    }
-    let longest = draftLength ?? Self.longestAdaptiveDraft
-    return GenerationSetup(
-      // Length 0 never drafts, whoever would.
-      drafter: longest == 0
-        ? nil : try drafter.make(for: target, length: longest, capacity: capacity),
-      draftLength: draftLength == nil ? .adaptive(maximum: longest) : .fixed(longest),
+  /// The same in terms of tokens.
+  func setup(for target: Model, session: DraftSession?) -> GenerationSetup {
+    GenerationSetup(
+      drafters: session?.drafters ?? [], draftLength: session?.draftLength ?? .fixed(0),
       rule: rule, sampling: sampling,
       limits: GenerationLimits(
         maxTokens: maxTokens,
         stopTokens: ignoresEndOfText ? [] : target.tokenizer.endOfGeneration))
   }
+
+  /// Drafters for a target and the capacity of its cache; nil where nobody drafts.
+  /// - Throws: `SpeculationError` or `NunchiError.vocabularyMismatch`.
+  func takeSession(for target: Model, capacity: Int) throws -> DraftSession? {
+    if let length = draftLength, length < 0 {
+      throw SpeculationError.invalidSetting(
+        name: "draft length", expected: "0 or more", found: "\(length)")
+    }
+    // Length 0 never drafts, whoever would.
+    guard draftLength != 0, drafter.names != ["none"] else { return nil }
+    return try drafter.sessions.take(for: target, length: draftLength, capacity: capacity) {
+      let drafters = try drafter.make(for: target, length: draftLength, capacity: capacity)
+      let policy: DraftLengthPolicy =
+        if let draftLength {
+          .fixed(draftLength)
+        } else {
+          .controlled(SpeedController(costs: try target.verificationCosts()))
+        }
+      return DraftSession(
+        target: target, drafters: drafters, draftLength: policy, length: draftLength,
+        capacity: capacity)
+    }
+  }
 }
 
-/// Who drafts.
+/// Who drafts. Generations with the same choice, or copies of it, share what its drafters learn.
 public struct DrafterChoice: Sendable {
-  /// A name of `DrafterRegistry`.
-  public var name: String
+  /// Names of `DrafterRegistry`; several grow one tree.
+  public var names: [String] { didSet { sessions = DraftSessions() } }
   /// The model of the draft-model drafter.
-  public var draftModel: Model?
-  /// Settings of prompt lookup; its length is that of the options.
-  public var promptLookup = PromptLookupDrafter.Configuration()
-  /// Ends a draft model's draft where its largest probability is lower than this.
-  public var minimumConfidence: Double?
+  public var draftModel: Model? { didSet { sessions = DraftSessions() } }
+  /// Settings of the drafters. Length, capacity and models are filled in from the options.
+  public var settings = DrafterSettings() { didSet { sessions = DraftSessions() } }
+  private(set) var sessions = DraftSessions()
 
-  /// - Parameter name: a name of `DrafterRegistry`; checked when the generation begins.
+  /// - Parameter name: names of `DrafterRegistry`, divided by commas, or `auto`; checked when the
+  ///   generation begins.
   public init(named name: String, draftModel: Model? = nil) {
-    self.name = name
+    names = name.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     self.draftModel = draftModel
   }
 
+  /// The names, divided by commas.
+  public var name: String { names.joined(separator: ",") }
+
   /// Plain decoding.
   public static let none = DrafterChoice(named: "none")
+
+  /// Everything that needs no further file, as far as it pays.
+  public static let auto = DrafterChoice(named: "auto")
 
   /// Continues where the last tokens stood before. Pays where output repeats input.
   public static let promptLookup = DrafterChoice(named: "prompt-lookup")
@@ -81,20 +98,19 @@ public struct DrafterChoice: Sendable {
   /// A smaller model of the same vocabulary. Load it with `Model.loadCompanion`.
   public static func draftModel(_ model: Model, minimumConfidence: Double? = nil) -> DrafterChoice {
     var choice = DrafterChoice(named: "draft-model", draftModel: model)
-    choice.minimumConfidence = minimumConfidence
+    choice.settings.minimumConfidence = minimumConfidence
     return choice
   }
 
-  func make(for target: Model, length: Int, capacity: Int) throws -> (any Drafter)? {
-    if name == "none" { return nil }
+  func make(for target: Model, length: Int?, capacity: Int) throws -> [any Drafter] {
     if let draftModel, let reason = target.vocabularyMismatch(with: draftModel) {
       throw NunchiError.vocabularyMismatch(
         target: target.name, draft: draftModel.name, reason: reason)
     }
-    var settings = DrafterSettings(
-      length: length, capacity: capacity, draftModel: draftModel?.transformer)
-    settings.promptLookup = promptLookup
-    settings.minimumConfidence = minimumConfidence
-    return try DrafterRegistry.make(name, settings)
+    var settings = settings
+    settings.length = length
+    settings.capacity = capacity
+    settings.draftModel = draftModel?.transformer
+    return try DrafterRegistry.make(names: names, settings)
   }
 }

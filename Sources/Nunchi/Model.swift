@@ -1,6 +1,7 @@
 import Foundation
 import LanguageModels
 import ModelFiles
+import Speculation
 import Synchronization
 import Tokenization
 
@@ -11,6 +12,10 @@ public final class Model: Sendable {
   public let name: String
   public let transformer: TransformerModel
   public let tokenizer: Tokenizer
+  /// The GGUF file or the folder.
+  let file: String
+  /// What passes cost, once it is known.
+  let costs = Mutex<VerificationCosts?>(nil)
   private let fingerprint = Mutex<UInt64?>(nil)
 
   /// Loads a model. Blocks; see `load` for use from asynchronous code.
@@ -23,10 +28,12 @@ public final class Model: Sendable {
     self.name = name
     switch try ModelLocation.resolve(name) {
     case .gguf(let path):
+      self.file = path
       let file = try GGUFFile(path: path)
       tokenizer = try Tokenizer(file)
       transformer = try TransformerModel(gguf: file, pool: pool, progress: progress)
     case .huggingFace(let folder):
+      file = folder
       tokenizer = try Tokenizer(folder: folder)
       transformer = try TransformerModel(folder: folder, pool: pool, progress: progress)
     }
@@ -72,18 +79,18 @@ public final class Model: Sendable {
       ? nil : "the same number of tokens, but different ones"
   }
 
-  /// A hash of all tokens' bytes (FNV-1a), computed once.
+  /// A checksum of all tokens' bytes, computed once.
   private var vocabularyFingerprint: UInt64 {
     fingerprint.withLock { known in
       if let known { return known }
-      var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+      var checksum = Checksum64()
       for id in 0..<Int32(tokenizer.vocabularySize) {
-        for byte in tokenizer.bytes(of: id) { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        checksum.append(tokenizer.bytes(of: id))
         // 0xFF is in no UTF-8 text: it tells where a token ends.
-        hash = (hash ^ 0xFF) &* 0x100_0000_01B3
+        checksum.append(CollectionOfOne(0xFF))
       }
-      known = hash
-      return hash
+      known = checksum.value
+      return checksum.value
     }
   }
 }

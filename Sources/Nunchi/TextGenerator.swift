@@ -35,6 +35,8 @@ public final class TextGenerator {
   }
 
   private let generator: SpeculativeGenerator<TransformerModel>
+  /// The drafters of the last generation, and where they belong.
+  private var session: (drafters: DraftSession, pool: DraftSessions)?
   private var detokenizer: StreamingDetokenizer
   private var stops: StopStrings
   private var text = ""
@@ -62,9 +64,29 @@ public final class TextGenerator {
     text = ""
     promptTokens = prompt.count
     try generator.begin(
-      prompt: prompt, setup: try options.setup(for: model, capacity: generator.capacity))
+      prompt: prompt, setup: options.setup(for: model, session: try takeSession(options)))
     isFinished = false
   }
+
+  /// The drafters of the last generation if they are asked for again: they know its sequence.
+  private func takeSession(_ options: GenerationOptions) throws -> DraftSession? {
+    if let session, session.pool === options.drafter.sessions,
+      session.drafters.suits(model, length: options.draftLength, capacity: generator.capacity)
+    {
+      return session.drafters
+    }
+    putBackSession()
+    let taken = try options.takeSession(for: model, capacity: generator.capacity)
+    session = taken.map { ($0, options.drafter.sessions) }
+    return taken
+  }
+
+  private func putBackSession() {
+    if let session { session.pool.putBack(session.drafters) }
+    session = nil
+  }
+
+  deinit { putBackSession() }
 
   /// The text of the next step, which may be empty; nil when the generation has ended.
   public func next() throws -> String? {

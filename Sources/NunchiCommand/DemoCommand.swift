@@ -18,7 +18,7 @@ struct DemoCommand: AsyncParsableCommand {
   @Option(help: "A model's name or path.")
   var model = "SmolLM2-135M"
 
-  @Option(help: "A smaller model of the same vocabulary that drafts; prompt lookup if not given.")
+  @Option(help: "A smaller model of the same vocabulary that drafts; drafter auto if not given.")
   var draftModel: String?
 
   @Option(name: [.short, .long], help: "Threads that compute; all cores if not given.")
@@ -43,7 +43,7 @@ struct DemoCommand: AsyncParsableCommand {
       if let draftModel {
         .draftModel(try loadModel(draftModel, sharing: target))
       } else {
-        .promptLookup
+        .auto
       }
     var rows: [DemoReport.Row] = []
     for (index, task) in DemoTask.all.enumerated() {

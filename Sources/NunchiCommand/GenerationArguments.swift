@@ -9,13 +9,13 @@ struct GenerationArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Who drafts: \(Self.drafterNames.joined(separator: ", ")).",
-      discussion: "draft-model if --draft-model is given, otherwise none."))
+      discussion: "Several, divided by commas, draft together."))
   var drafter: String?
 
   @Option(help: "A smaller model of the same vocabulary that drafts.")
   var draftModel: String?
 
-  @Option(help: "Tokens to draft at each step; adapted to recent acceptance if not given.")
+  @Option(help: "Tokens to draft at each step; what pays on this machine if not given.")
   var draftLength: Int?
 
   @Option(help: "0 takes the most probable token, always; 1 samples from the model as it is.")
@@ -44,21 +44,11 @@ struct GenerationArguments: ParsableArguments {
 
   /// Drafters that a user may want; the reference ones are for tests.
   static var drafterNames: [String] {
-    DrafterRegistry.entries.filter { !$0.isReference }.map(\.name)
+    ["auto"] + DrafterRegistry.entries.filter { !$0.isReference }.map(\.name)
   }
 
   func validate() throws {
-    if let drafter, !Self.drafterNames.contains(drafter) {
-      throw ValidationError(
-        "--drafter: expected one of \(Self.drafterNames.joined(separator: ", ")), found \(drafter)")
-    }
-    if drafter == "draft-model", draftModel == nil {
-      throw ValidationError("--drafter draft-model: expected --draft-model MODEL, found none")
-    }
-    if let drafter, drafter != "draft-model", let draftModel {
-      throw ValidationError(
-        "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
-    }
+    if let drafter { try Self.validate(drafter: drafter, draftModel: draftModel) }
     if let draftLength, !(0...128).contains(draftLength) {
       throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
     }
@@ -73,6 +63,25 @@ struct GenerationArguments: ParsableArguments {
     }
   }
 
+  /// Refuses names that there are not, and a draft model that nobody uses.
+  static func validate(drafter: String, draftModel: String?) throws {
+    let names = drafter.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    for name in names where !drafterNames.contains(name) {
+      throw ValidationError(
+        "--drafter: expected one of \(drafterNames.joined(separator: ", ")), found \(name)")
+    }
+    if names.contains("none"), names.count > 1 {
+      throw ValidationError("--drafter \(drafter): expected none alone, found it among others")
+    }
+    if names.contains("draft-model"), draftModel == nil {
+      throw ValidationError("--drafter \(drafter): expected --draft-model MODEL, found none")
+    }
+    if !names.contains("draft-model"), let draftModel {
+      throw ValidationError(
+        "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
+    }
+  }
+
   func sampling() throws -> SamplingParameters {
     try SamplingParameters(
       temperature: temperature, topK: topK, topP: topP, minP: minP,
@@ -81,10 +90,9 @@ struct GenerationArguments: ParsableArguments {
 
   /// The options for a target; loads the draft model if there is one.
   func options(for target: Model) throws -> GenerationOptions {
-    var choice = DrafterChoice(named: drafter ?? "none")
-    if let draftModel {
-      choice = .draftModel(try loadModel(draftModel, sharing: target))
-    }
+    let choice = DrafterChoice(
+      named: drafter ?? (draftModel == nil ? "auto" : "auto,draft-model"),
+      draftModel: try draftModel.map { try loadModel($0, sharing: target) })
     return GenerationOptions(
       drafter: choice, draftLength: draftLength, sampling: try sampling(), maxTokens: maxTokens,
       stop: stop)

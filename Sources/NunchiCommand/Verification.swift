@@ -28,6 +28,7 @@ struct Verification {
       target: model.transformer, prompts: prompts,
       candidates: Self.candidates(named: drafters, hasDraftModel: draftModel != nil))
     identity.draftModel = draftModel?.transformer
+    identity.costs = try model.verificationCosts()
     identity.stopTokens = model.tokenizer.endOfGeneration
     identity.maxTokens = isQuick ? 16 : 32
     identity.passes = isQuick ? 1 : identity.samplings.count
@@ -86,14 +87,19 @@ struct Verification {
   private static func candidates(
     named names: [String], hasDraftModel: Bool
   ) -> [Identity.Candidate] {
-    DrafterRegistry.entries.compactMap { entry in
-      let isChosen =
-        names.isEmpty
-        ? entry.name != "none" && (entry.name != "draft-model" || hasDraftModel)
-        : names.contains(entry.name)
-      guard isChosen || entry.isReference else { return nil }
-      return Identity.Candidate(entry, isOptional: names.isEmpty && !entry.isReference)
+    let own = DrafterRegistry.entries.map(\.name).filter {
+      $0 != "none" && ($0 != "draft-model" || hasDraftModel)
     }
+    let references = DrafterRegistry.entries.filter(\.isReference)
+    let chosen =
+      names.isEmpty
+      ? ["auto"] + own.filter { name in !references.contains { $0.name == name } } : names
+    return chosen.map { name in
+      Identity.Candidate(name: name, isOptional: names.isEmpty) {
+        try DrafterRegistry.make(
+          names: name.split(separator: ",").map(String.init), $0)
+      }
+    } + references.map { Identity.Candidate($0) }
   }
 
   private static func prompts(for model: Model) -> [Identity.Prompt] {

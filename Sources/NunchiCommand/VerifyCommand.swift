@@ -32,7 +32,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
   @OptionGroup var target: ModelArguments
 
-  @Option(help: "A drafter to check; may be given several times.")
+  @Option(help: "A drafter to check; may be given several times, and name several together.")
   var drafter: [String] = []
 
   @Option(help: "A smaller model of the same vocabulary that drafts.")
@@ -45,13 +45,11 @@ struct VerifyCommand: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
-    let known = GenerationArguments.drafterNames.filter { $0 != "none" }
-    if let name = drafter.first(where: { !known.contains($0) }) {
-      throw ValidationError(
-        "--drafter: expected one of \(known.joined(separator: ", ")), found \(name)")
-    }
-    if drafter.contains("draft-model"), draftModel == nil {
-      throw ValidationError("--drafter draft-model: expected --draft-model MODEL, found none")
+    let drafts = drafter.filter { $0.split(separator: ",").contains("draft-model") }
+    for name in drafter {
+      // A draft model that one of them uses is no mistake of the others.
+      try GenerationArguments.validate(
+        drafter: name, draftModel: drafts.isEmpty || drafts.contains(name) ? draftModel : nil)
     }
   }
 

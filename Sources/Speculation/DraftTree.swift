@@ -83,7 +83,8 @@ public struct DraftTree: Sendable, Equatable {
   ) -> Int {
     precondition(parent >= Self.root && parent < count, "parent \(parent) of \(count) nodes")
     if proposal == .deterministic, let twin = child(of: parent, token: token) {
-      scores[twin] = max(scores[twin], score)
+      // What was drawn by chance keeps its score: that another agrees tells of the draw.
+      if proposals[twin] == .deterministic { scores[twin] = max(scores[twin], score) }
       probes[twin] = probes[twin] || isProbe
       return twin
     }

@@ -47,6 +47,28 @@ public struct SpeculationStatistics: Sendable, Equatable, Codable {
     perPositionRates = reached.map { Double($0) / Double(rounds) }
   }
 
+  /// Adds the figures of another generation, as if the traces of both had been counted.
+  public mutating func merge(_ other: SpeculationStatistics) {
+    let all = max(1, rounds + other.rounds)
+    let count = max(perPositionRates.count, other.perPositionRates.count)
+    perPositionRates = (0..<count).map { index in
+      let mine = index < perPositionRates.count ? perPositionRates[index] : 0
+      let others = index < other.perPositionRates.count ? other.perPositionRates[index] : 0
+      return (mine * Double(rounds) + others * Double(other.rounds)) / Double(all)
+    }
+    promptTokens += other.promptTokens
+    cachedPromptTokens += other.cachedPromptTokens
+    tokens += other.tokens
+    rounds += other.rounds
+    drafted += other.drafted
+    accepted += other.accepted
+    promptSeconds += other.promptSeconds
+    draftSeconds += other.draftSeconds
+    verifySeconds += other.verifySeconds
+    acceptSeconds += other.acceptSeconds
+    commitSeconds += other.commitSeconds
+  }
+
   /// τ = 1 + Σa/R: tokens that a forward pass of the target brings.
   public var acceptanceLength: Double {
     rounds == 0 ? 1 : 1 + Double(accepted) / Double(rounds)

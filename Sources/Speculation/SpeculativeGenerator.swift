@@ -24,8 +24,8 @@ public enum FinishReason: String, Sendable, Codable {
 
 /// How to generate: who drafts, how much, what is accepted, and when to stop.
 public struct GenerationSetup {
-  /// nil decodes plainly.
-  public var drafter: (any Drafter)?
+  /// Who drafts; nobody decodes plainly. Several grow one tree.
+  public var drafters: [any Drafter]
   public var draftLength: DraftLengthPolicy
   /// The most nodes of a draft tree.
   public var draftNodes: Int
@@ -34,16 +34,27 @@ public struct GenerationSetup {
   public var limits: GenerationLimits
 
   public init(
-    drafter: (any Drafter)? = nil, draftLength: DraftLengthPolicy = .fixed(4),
+    drafters: [any Drafter], draftLength: DraftLengthPolicy = .fixed(4),
     draftNodes: Int = 64, rule: any AcceptanceRule = SampleAndMatch(),
     sampling: SamplingParameters = .greedy, limits: GenerationLimits = GenerationLimits()
   ) {
-    self.drafter = drafter
+    self.drafters = drafters
     self.draftLength = draftLength
     self.draftNodes = draftNodes
     self.rule = rule
     self.sampling = sampling
     self.limits = limits
+  }
+
+  /// One drafter, or none.
+  public init(
+    drafter: (any Drafter)? = nil, draftLength: DraftLengthPolicy = .fixed(4),
+    draftNodes: Int = 64, rule: any AcceptanceRule = SampleAndMatch(),
+    sampling: SamplingParameters = .greedy, limits: GenerationLimits = GenerationLimits()
+  ) {
+    self.init(
+      drafters: drafter.map { [$0] } ?? [], draftLength: draftLength, draftNodes: draftNodes,
+      rule: rule, sampling: sampling, limits: limits)
   }
 }
 
@@ -55,7 +66,8 @@ public struct GenerationSetup {
 ///     while let new = try generator.next() { … }
 ///
 /// It keeps its cache between generations: a prompt that begins like the last sequence is only
-/// computed from where the two differ. One generator serves one thread at a time.
+/// computed from where the two differ. Several generators of one target may decode together, in
+/// one pass a step (`next(_:)`). One generator serves one thread at a time.
 public final class SpeculativeGenerator<Target: LanguageModel> {
   public let target: Target
   public let cache: Target.Cache
@@ -73,10 +85,19 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
   private var setup: GenerationSetup?
   private var sampler = Sampler(.greedy)
   private var chance: any Chance = KeyedRandom(seed: 0)
-  private var length = DraftLength(.fixed(0))
+  private var composer = DraftComposer(drafters: [], policy: .fixed(0))
+  private var step: Step?
   private var generated = 0
   private var promptCount = 0
   private var firstTokens: [Int32]?
+
+  /// A step whose rows are not yet computed.
+  private struct Step {
+    var trace: StepTrace
+    var tree: DraftTree
+    var expectedTokens: Double
+    var rows: SequenceRows<Target.Cache>
+  }
 
   /// Rows of one prompt pass: bounds the memory of activations, and how long a cancellation waits.
   static var promptChunk: Int { 512 }
@@ -106,7 +127,8 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
     sampler = Sampler(setup.sampling)
     self.chance =
       chance ?? KeyedRandom(seed: setup.sampling.seed ?? UInt64.random(in: 0 ... .max))
-    length = DraftLength(setup.draftLength)
+    composer = DraftComposer(drafters: setup.drafters, policy: setup.draftLength)
+    step = nil
 
     var trace = StepTrace(phase: .prompt, position: prompt.count)
     var watch = Stopwatch()
@@ -119,9 +141,9 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
     trace.promptTokens = prompt.count - common
     trace.commitSeconds = watch.lap()
 
-    try setup.drafter?.begin(prompt: prompt)
+    try composer.begin(prompt: prompt)
     trace.draftSeconds = watch.lap()
-    let first = try computePrompt(prompt, from: common, setup.drafter, &trace)
+    let first = try computePrompt(prompt, from: common, &trace)
 
     self.setup = setup
     if setup.limits.maxTokens == 0 {
@@ -136,32 +158,112 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
 
   /// The next tokens, at least one; nil when the generation has ended.
   public func next() throws -> [Int32]? {
-    guard let setup else { throw SpeculationError.notBegun }
-    if let first = firstTokens {
-      firstTokens = nil
-      return first
-    }
-    guard finishReason == nil else { return nil }
-    guard cache.count < capacity, let pending = tokens.last else {
-      finishReason = .contextFull
-      return nil
-    }
-    try checkCancellation()
+    try Self.next([self])[0]
+  }
 
+  /// The next tokens of several sequences of one target, decoded together in one pass over its
+  /// weights. Each sequence's output is the same as alone.
+  /// - Returns: for each generator what its own `next` would return.
+  public static func next(_ generators: [SpeculativeGenerator]) throws -> [[Int32]?] {
+    var results = [[Int32]?](repeating: nil, count: generators.count)
+    var active: [Int] = []
+    for (index, generator) in generators.enumerated() {
+      if let first = try generator.takeFirst() {
+        results[index] = first
+      } else if generator.canGoOn() {
+        active.append(index)
+      }
+    }
+    guard let target = active.first.map({ generators[$0].target }) else { return results }
+    // Those that have not drafted yet put in a row each, at least.
+    var share = PassShare(rows: active.count, tokens: Double(active.count))
+    for index in active {
+      share.rows -= 1
+      share.tokens -= 1
+      try generators[index].propose(others: share)
+      guard let step = generators[index].step else { continue }
+      share.rows += step.rows.tokens.count
+      share.tokens += step.expectedTokens
+    }
+    let steps = active.compactMap { generators[$0].step }
+    var watch = Stopwatch()
+    var observing = Observation.nothing
+    for index in active {
+      let wanted = generators[index].composer.observing
+      observing.finalHidden = observing.finalHidden || wanted.finalHidden
+      observing.layers += wanted.layers.filter { !observing.layers.contains($0) }
+    }
+    let outputs = try target.forward(
+      steps.map(\.rows), options: ForwardOptions(logits: .all, observing: observing))
+    let pass = Pass(seconds: watch.lap(), sequences: active.count, rows: share.rows)
+    for (index, output) in zip(active, outputs) {
+      results[index] = try generators[index].settle(output, pass, observing)
+    }
+    return results
+  }
+
+  /// The pass that a step was computed in.
+  private struct Pass {
+    var seconds: Double
+    var sequences: Int
+    var rows: Int
+  }
+
+  /// The token that came with the prompt, once.
+  private func takeFirst() throws -> [Int32]? {
+    guard setup != nil else { throw SpeculationError.notBegun }
+    defer { firstTokens = nil }
+    return firstTokens
+  }
+
+  private func canGoOn() -> Bool {
+    guard finishReason == nil else { return false }
+    guard cache.count < capacity else {
+      finishReason = .contextFull
+      return false
+    }
+    return true
+  }
+
+  /// Drafts the next step.
+  private func propose(others: PassShare) throws {
+    step = nil
+    guard let setup, let pending = tokens.last else { return }
+    try checkCancellation()
     var trace = StepTrace(phase: .round, position: tokens.count)
     var watch = Stopwatch()
-    trace.budget = budget(setup)
-    let tree = try draft(setup, trace.budget)
-    trace.drafted = tree.tokens
-    trace.parents = tree.parents
-    trace.sources = tree.sources
+    let plan = try composer.draft(room(setup), others: others) {
+      DraftContext(
+        tokens: tokens, vocabularySize: target.vocabularySize, sampler: sampler, chance: chance,
+        style: setup.rule.style, minimumPathProbability: $0, targetCache: cache)
+    }
+    trace.budget = plan.budget
+    trace.reason = plan.reason
+    trace.expectedTokens = plan.expectedTokens
+    trace.proposals = plan.proposals
+    trace.drafted = plan.tree.tokens
+    trace.parents = plan.tree.parents
+    trace.sources = plan.tree.sources
+    let rows = plan.tree.rows(after: pending)
     trace.draftSeconds = watch.lap()
+    step = Step(
+      trace: trace, tree: plan.tree, expectedTokens: plan.expectedTokens,
+      rows: SequenceRows(cache: cache, tokens: rows.tokens, parents: rows.parents))
+  }
 
-    let rows = tree.rows(after: pending)
-    let output = try target.forward(
-      tokens: rows.tokens, parents: rows.parents, cache: cache, logits: .all,
-      observing: setup.drafter?.observing ?? .nothing)
-    trace.verifySeconds = watch.lap()
+  /// Accepts what the target agrees with.
+  /// - Parameter observed: the layers of `output`, which other sequences may have asked for.
+  private func settle(_ output: ForwardOutput, _ pass: Pass, _ observed: Observation) throws
+    -> [Int32]?
+  {
+    guard let setup, let step else { return nil }
+    self.step = nil
+    var watch = Stopwatch()
+    let tree = step.tree
+    var trace = step.trace
+    trace.sequences = pass.sequences
+    trace.rows = pass.rows
+    trace.verifySeconds = pass.seconds * Double(tree.count + 1) / Double(pass.rows)
 
     var walk = TargetWalk(
       logits: output.logits, sampler: sampler, chance: chance, context: tokens)
@@ -173,16 +275,21 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
     trace.tokens = new
     trace.accepted = Array(verdict.path.prefix(new.count - 1))
     trace.recovered = verdict.recovered && new.count == verdict.path.count + 1
-    length.record(depth: tree.depth, accepted: trace.accepted.count)
     trace.acceptSeconds = watch.lap()
 
     // Row i's logits gave new[i]; the last new token is the next pending one.
     let committed = [0] + trace.accepted.map { $0 + 1 }
     cache.commit(path: committed)
     emit(new)
-    try setup.drafter?.commit(
-      new, states: TargetStates(output: output, rows: committed, tree: tree))
+    var own = output
+    own.layers = composer.observing.layers.compactMap { layer in
+      observed.layers.firstIndex(of: layer).map { output.layers[$0] }
+    }
+    try composer.commit(new, states: TargetStates(output: own, rows: committed, tree: tree))
     trace.commitSeconds = watch.lap()
+    if case .controlled(let controller) = setup.draftLength {
+      controller.observe(trace)
+    }
     traces.append(trace)
     return new
   }
@@ -223,9 +330,9 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
 
   /// Computes the prompt from position `start` on, in chunks, and draws the token after it.
   private func computePrompt(
-    _ prompt: [Int32], from start: Int, _ drafter: (any Drafter)?, _ trace: inout StepTrace
+    _ prompt: [Int32], from start: Int, _ trace: inout StepTrace
   ) throws -> Int32 {
-    let observing = drafter?.observing ?? .nothing
+    let observing = composer.observing
     var watch = Stopwatch()
     var start = start
     while true {
@@ -240,12 +347,12 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
       promptCount = tokens.count
       trace.verifySeconds += watch.lap()
       if observing != .nothing {
-        try drafter?.observePrompt(
+        try composer.observePrompt(
           TargetStates(output: output, rows: Array(chunk.indices)), from: start)
       }
       if end == prompt.count {
         let first = try sampler.token(logits: output.logits[0], context: tokens, chance: chance)
-        try drafter?.commit([first], states: TargetStates(output: output, rows: [chunk.count - 1]))
+        try composer.commit([first], states: TargetStates(output: output, rows: [chunk.count - 1]))
         trace.acceptSeconds = watch.lap()
         return first
       }
@@ -255,26 +362,11 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
   }
 
   /// What this step may draft: nothing beyond the token limit, and no row beyond the context.
-  private func budget(_ setup: GenerationSetup) -> DraftBudget {
-    guard setup.drafter != nil else { return .nothing }
+  private func room(_ setup: GenerationSetup) -> DraftBudget {
     let left = (setup.limits.maxTokens ?? .max) - generated
     let rows = capacity - cache.count - 1
-    let depth = min(length.next(), left - 1, rows)
-    return depth > 0
-      ? DraftBudget(nodes: min(setup.draftNodes, rows), depth: depth) : .nothing
-  }
-
-  private func draft(_ setup: GenerationSetup, _ budget: DraftBudget) throws -> DraftTree {
-    guard let drafter = setup.drafter, !budget.isEmpty else { return DraftTree() }
-    let context = DraftContext(
-      tokens: tokens, vocabularySize: target.vocabularySize, sampler: sampler, chance: chance,
-      style: setup.rule.style, targetCache: cache)
-    let tree = try drafter.draft(after: context, budget: budget).limited(to: budget)
-    if let token = tree.tokens.first(where: { $0 < 0 || Int($0) >= target.vocabularySize }) {
-      throw SpeculationError.tokenOutsideVocabulary(
-        token: token, source: "drafter \(drafter.name)", vocabularySize: target.vocabularySize)
-    }
-    return tree
+    let depth = min(left - 1, rows)
+    return depth > 0 ? DraftBudget(nodes: min(setup.draftNodes, rows), depth: depth) : .nothing
   }
 
   private func emit(_ new: [Int32]) {

@@ -1,3 +1,22 @@
+/// What one drafter proposed in a step, before anything was left out, and how long it took.
+public struct DrafterProposal: Sendable, Equatable, Codable {
+  public var drafter: String
+  /// Parents before children; -1 is the pending token.
+  public var tokens: [Int32]
+  public var parents: [Int]
+  /// The drafter's own estimates of acceptance.
+  public var scores: [Double]
+  public var seconds: Double
+
+  public init(drafter: String, tree: DraftTree, seconds: Double) {
+    self.drafter = drafter
+    tokens = tree.tokens
+    parents = tree.parents
+    scores = tree.scores
+    self.seconds = seconds
+  }
+}
+
 /// What one forward pass of the target brought. All statistics are computed from these.
 public struct StepTrace: Sendable, Equatable, Codable {
   public enum Phase: String, Sendable, Codable {
@@ -8,6 +27,20 @@ public struct StepTrace: Sendable, Equatable, Codable {
   }
 
   public var phase: Phase
+  /// Why a step drafted as much as it did.
+  public enum Reason: String, Sendable, Codable {
+    /// Nobody drafts, or there is no room for a draft.
+    case off
+    /// The draft length was given.
+    case fixed
+    /// No drafter had anything to propose, or was worth asking.
+    case nothingProposed
+    /// The proposals were not worth their rows.
+    case notWorth
+    /// The tree is the one with the most expected tokens for its time.
+    case worth
+  }
+
   /// The index in the sequence of the first of `tokens`.
   public var position: Int
   /// Prompt tokens that the pass computed, and those found in the cache. 0 in a round.
@@ -15,6 +48,14 @@ public struct StepTrace: Sendable, Equatable, Codable {
   public var cachedTokens = 0
   /// What the step was allowed to draft.
   public var budget = DraftBudget.nothing
+  public var reason = Reason.off
+  /// Tokens that the step was expected to bring; 1 is plain decoding.
+  public var expectedTokens = 1.0
+  /// What each drafter proposed, verified or not.
+  public var proposals: [DrafterProposal] = []
+  /// Sequences in the pass, and the rows of all of them.
+  public var sequences = 1
+  public var rows = 1
   /// The draft tree: tokens, parents (-1 = the pending token), names of the drafters.
   public var drafted: [Int32] = []
   public var parents: [Int] = []
@@ -27,6 +68,7 @@ public struct StepTrace: Sendable, Equatable, Codable {
   /// Whether the last token is a recovered one.
   public var recovered = false
   public var draftSeconds = 0.0
+  /// Its share by rows, when several sequences are in the pass.
   public var verifySeconds = 0.0
   public var acceptSeconds = 0.0
   public var commitSeconds = 0.0

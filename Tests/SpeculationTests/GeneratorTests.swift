@@ -215,21 +215,4 @@ private func oracle(_ count: Int, draftLength: Int = 5, _ limits: GenerationLimi
     let plain = SpeculationStatistics(generator.traces)
     #expect(plain.acceptanceLength == 1 && plain.drafted == 0 && plain.rounds == 30)
   }
-
-  @Test("the adaptive length grows when right, shrinks when wrong, and pauses when hopeless")
-  func adaptiveLength() throws {
-    let limits = GenerationLimits(maxTokens: 200)
-    let sequence = prompt + (try plain(200))
-    func depths(_ drafter: any Drafter) throws -> [Int] {
-      let generator = try SpeculativeGenerator(target: target, capacity: 512)
-      let setup = GenerationSetup(
-        drafter: drafter, draftLength: .adaptive(maximum: 10), limits: limits)
-      #expect(try generate(generator, prompt: prompt, setup: setup).faults == [])
-      return generator.traces.dropFirst().map(\.drafted.count)
-    }
-    #expect(try depths(OracleDrafter(sequence: sequence)).prefix(5) == [4, 6, 8, 10, 10])
-    let wrong = try depths(AlwaysWrongDrafter(sequence: sequence))
-    #expect(wrong.prefix(10) == [4, 3, 2, 0, 1, 0, 0, 1, 0, 0])
-    #expect(wrong.reduce(0, +) < 25)
-  }
 }

@@ -67,7 +67,7 @@ public struct ControlSuite {
     ) {
       var suite = identity(target, prompts)
       suite.rules = [BrokenMatching(bug: bug)]
-      suite.lengths = [.fixed(4)]
+      suite.lengths = [4]
       return try suite.run()
     }
   }

@@ -24,11 +24,11 @@ public struct IdentitySuite<Target: LanguageModel> {
     public var isReference: Bool
     /// Whether a drafter that cannot be made is left out, instead of being a failure.
     public var isOptional: Bool
-    public var make: (DrafterSettings) throws -> any Drafter
+    public var make: (DrafterSettings) throws -> [any Drafter]
 
     public init(
       name: String, isReference: Bool = false, isOptional: Bool = false,
-      make: @escaping (DrafterSettings) throws -> any Drafter
+      make: @escaping (DrafterSettings) throws -> [any Drafter]
     ) {
       self.name = name
       self.isReference = isReference
@@ -40,7 +40,7 @@ public struct IdentitySuite<Target: LanguageModel> {
     public init(_ entry: DrafterRegistry.Entry, isOptional: Bool = false) {
       self.init(
         name: entry.name, isReference: entry.isReference, isOptional: isOptional,
-        make: entry.make)
+        make: { [try entry.make($0)] })
     }
   }
 
@@ -48,10 +48,10 @@ public struct IdentitySuite<Target: LanguageModel> {
   public var prompts: [Prompt]
   public var candidates: [Candidate]
   public var samplings = identitySamplings
-  /// How long drafts are, in turn.
-  public var lengths: [DraftLengthPolicy] = [
-    .fixed(4), .fixed(1), .adaptive(maximum: 10), .fixed(2), .fixed(8), .fixed(16),
-  ]
+  /// How long drafts are, in turn; nil leaves it to a controller.
+  public var lengths: [Int?] = [4, 1, nil, 2, 8, 16]
+  /// What the controller takes passes to cost; without it, 4 stands for nil in `lengths`.
+  public var costs: VerificationCosts?
   public var rules: [any AcceptanceRule] = TestedRules.identical
   public var draftNodes = 16
   /// Tokens of each output.
@@ -95,22 +95,32 @@ public struct IdentitySuite<Target: LanguageModel> {
       let rules = rules.filter { sampling.isGreedy || !($0 is GreedyRule) }
       for (place, candidate) in candidates.enumerated() {
         progress("\(candidate.name), \(prompt.name)", share)
-        setup.draftLength = lengths[(round + pass + place) % lengths.count]
+        let length = lengths[(round + pass + place) % lengths.count]
+        setup.draftLength = policy(length)
         setup.rule = rules[(round + place) % rules.count]
         var settings = DrafterSettings(length: 16, capacity: capacity, draftModel: draftModel)
         settings.sequence = prompt.tokens + expected.output
         settings.seed = UInt64(round)
+        let details =
+          "\(prompt.name); \(sampling.summary); "
+          + (length.map { "drafts of \($0)" } ?? "drafts as the controller says")
+          + "; \(setup.rule.name)"
         runs[place].check(
-          candidate, speculative, prompt, expected, setup, settings, textFault)
+          candidate, speculative, prompt, expected, setup, settings, details, textFault)
       }
     }
     return runs.map(\.finished)
   }
 
+  private func policy(_ length: Int?) -> DraftLengthPolicy {
+    if length == nil, let costs { return .controlled(SpeedController(costs: costs)) }
+    return .fixed(length ?? 4)
+  }
+
   /// One candidate's part of the run.
   private struct Run {
     var result: SuiteResult
-    var drafter: (any Drafter)?
+    var drafters: [any Drafter] = []
     var statistics = (drafted: 0, accepted: 0)
 
     init(_ candidate: Candidate) {
@@ -122,12 +132,12 @@ public struct IdentitySuite<Target: LanguageModel> {
     mutating func check(
       _ candidate: Candidate, _ generator: SpeculativeGenerator<Target>, _ prompt: Prompt,
       _ expected: (output: [Int32], faults: [String]), _ setup: GenerationSetup,
-      _ settings: DrafterSettings, _ textFault: (([[Int32]]) -> String?)?
+      _ settings: DrafterSettings, _ place: String, _ textFault: (([[Int32]]) -> String?)?
     ) {
       guard result.outcome != .skipped else { return }
-      if drafter == nil || candidate.isReference {
+      if drafters.isEmpty || candidate.isReference {
         do {
-          drafter = try candidate.make(settings)
+          drafters = try candidate.make(settings)
         } catch  where candidate.isOptional {
           result.outcome = .skipped
           result.note = "\(error)"
@@ -137,9 +147,7 @@ public struct IdentitySuite<Target: LanguageModel> {
         }
       }
       var setup = setup
-      setup.drafter = drafter
-      let place =
-        "\(prompt.name); \(setup.sampling.summary); \(setup.draftLength); \(setup.rule.name)"
+      setup.drafters = drafters
       result.timed(at: place) { result in
         let found = try generate(generator, prompt: prompt.tokens, setup: setup)
         let seen = SpeculationStatistics(generator.traces)

@@ -18,16 +18,19 @@ public struct LawExploration {
   public var length = 3
   /// Tokens of the longest draft.
   public var depth = 2
+  /// Nodes of the largest draft.
+  public var nodes = 6
   public var drafter: () throws -> any Drafter
 
   public init(
     rule: any AcceptanceRule, sampling: SamplingParameters, length: Int = 3, depth: Int = 2,
-    drafter: @escaping () throws -> any Drafter
+    nodes: Int = 6, drafter: @escaping () throws -> any Drafter
   ) {
     self.rule = rule
     self.sampling = sampling
     self.length = length
     self.depth = depth
+    self.nodes = nodes
     self.drafter = drafter
   }
 
@@ -67,7 +70,7 @@ public struct LawExploration {
 
   private func setup() throws -> GenerationSetup {
     GenerationSetup(
-      drafter: try drafter(), draftLength: .fixed(depth), draftNodes: 6, rule: rule,
+      drafter: try drafter(), draftLength: .fixed(depth), draftNodes: nodes, rule: rule,
       sampling: sampling, limits: GenerationLimits(maxTokens: length))
   }
 

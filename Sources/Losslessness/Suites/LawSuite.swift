@@ -7,9 +7,10 @@ public struct LawSuite {
   /// A drafter on the tiny vocabulary.
   public struct Proposer: Sendable {
     public var name: String
-    /// Tokens of the output, and of the longest draft.
+    /// Tokens of the output, of the longest draft, and nodes of the largest.
     public var length = 3
     public var depth = 2
+    public var nodes = 6
     /// Draws with the target's own numbers when the rule matches, which then decide twice.
     public var followsTarget = false
     public var make: @Sendable () throws -> any Drafter
@@ -37,8 +38,11 @@ public struct LawSuite {
         SamplingTreeDrafter(model: LawExploration.draftModel, width: width)
       }
     }
-    + [2, 3].map { width in
-      Proposer(name: "trees of width \(width) with replacement") {
+    // Each draw is a choice of its own, so few nodes make many outcomes.
+    + [(width: 2, depth: 2, nodes: 4), (3, 1, 3)].map { width, depth, nodes in
+      Proposer(
+        name: "trees of width \(width) with replacement", length: 2, depth: depth, nodes: nodes
+      ) {
         SamplingTreeDrafter(
           model: LawExploration.draftModel, width: width, hasReplacement: true)
       }
@@ -69,7 +73,7 @@ public struct LawSuite {
         result.timed(at: place) { result in
           let distance = try LawExploration(
             rule: rule, sampling: sampling, length: proposer.length, depth: proposer.depth,
-            drafter: proposer.make
+            nodes: proposer.nodes, drafter: proposer.make
           ).distance()
           largest = max(largest, distance)
           let isWrong = rule.isLossless ? distance > Self.tolerance : !distance.isFinite

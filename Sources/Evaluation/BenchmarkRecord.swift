@@ -1,0 +1,137 @@
+import Nunchi
+
+/// One answer of one configuration.
+public struct TurnRecord: Sendable, Equatable, Codable {
+  /// Where an output leaves the plain one; nil in place of a token stands for one that has ended.
+  public struct Mismatch: Sendable, Equatable, Codable {
+    /// The index in the output.
+    public var index: Int
+    public var expected: Int32?
+    public var found: Int32?
+  }
+
+  public var statistics: SpeculationStatistics
+  /// Seconds of the target's pass over the prompt. Only the first configuration of the turn
+  /// computes it, and the others find it in the cache; it counts for all alike.
+  public var sharedPromptSeconds: Double
+  /// Seconds of what the configuration itself does with the prompt.
+  public var ownPromptSeconds: Double
+  public var mismatch: Mismatch?
+
+  /// - Parameters:
+  ///   - plain: the tokens of plain decoding.
+  ///   - sharedPromptSeconds: those of the configuration that came first.
+  public init(_ result: GenerationResult, plain: [Int32], sharedPromptSeconds: Double) {
+    statistics = result.statistics
+    self.sharedPromptSeconds = sharedPromptSeconds
+    ownPromptSeconds = result.traces.lazy.filter { $0.phase == .prompt }
+      .reduce(0) { $0 + $1.seconds - $1.verifySeconds }
+    if case .differs(let index, let expected, let found) = OutputComparison(
+      expected: plain, found: result.tokens)
+    {
+      mismatch = Mismatch(index: index, expected: expected, found: found)
+    }
+  }
+}
+
+/// All answers of one configuration to one question.
+public struct QuestionRecord: Sendable, Equatable, Codable {
+  public var question: String
+  public var category: String
+  /// The configuration's name.
+  public var configuration: String
+  public var turns: [TurnRecord]
+
+  public init(question: String, category: String, configuration: String, turns: [TurnRecord]) {
+    self.question = question
+    self.category = category
+    self.configuration = configuration
+    self.turns = turns
+  }
+
+  /// Figures of all turns.
+  public var statistics: SpeculationStatistics {
+    turns.reduce(into: SpeculationStatistics([])) { $0.merge($1.statistics) }
+  }
+
+  /// Seconds of prompts and generation.
+  public var secondsWithPrompt: Double {
+    turns.reduce(0) {
+      $0 + $1.sharedPromptSeconds + $1.ownPromptSeconds + $1.statistics.generationSeconds
+    }
+  }
+}
+
+/// What a figure depends on, and is told with it.
+public struct BenchmarkConditions: Sendable, Equatable, Codable {
+  public var model: String
+  /// nil for a model of several files.
+  public var modelSHA256: String?
+  public var draftModel: String?
+  public var draftModelSHA256: String?
+  /// The suite's file name.
+  public var suite: String
+  public var suiteSHA256: String
+  /// The configurations, without plain decoding.
+  public var drafters: [String]
+  public var promptForm: PromptForm
+  public var maxTokens: Int
+  public var temperature: Double
+  public var seed: UInt64
+  /// What ends an answer.
+  public var stopPolicy: String
+  public var threads: Int
+  public var instructionSet: String
+  public var version: String
+  /// When the measurement began, in ISO 8601. Does not tell two measurements apart.
+  public var date: String
+
+  public init(
+    model: String, modelSHA256: String? = nil, draftModel: String? = nil,
+    draftModelSHA256: String? = nil, suite: String, suiteSHA256: String, drafters: [String],
+    promptForm: PromptForm, maxTokens: Int, temperature: Double, seed: UInt64, threads: Int,
+    instructionSet: String, version: String, date: String
+  ) {
+    self.model = model
+    self.modelSHA256 = modelSHA256
+    self.draftModel = draftModel
+    self.draftModelSHA256 = draftModelSHA256
+    self.suite = suite
+    self.suiteSHA256 = suiteSHA256
+    self.drafters = drafters
+    self.promptForm = promptForm
+    self.maxTokens = maxTokens
+    self.temperature = temperature
+    self.seed = seed
+    stopPolicy = "the model's end-of-text tokens, or max tokens"
+    self.threads = threads
+    self.instructionSet = instructionSet
+    self.version = version
+    self.date = date
+  }
+
+  // JSONEncoder's snake case takes a run of capitals apart where a digit follows.
+  private enum CodingKeys: String, CodingKey {
+    case model, modelSHA256 = "modelSha256", draftModel, draftModelSHA256 = "draftModelSha256"
+    case suite, suiteSHA256 = "suiteSha256", drafters, promptForm, maxTokens, temperature, seed
+    case stopPolicy, threads, instructionSet, version, date
+  }
+
+  /// The first field in which other conditions differ; nil when figures can stand together.
+  func difference(from other: BenchmarkConditions) -> (field: String, mine: String, other: String)?
+  {
+    zip(fields, other.fields).first { $0.value != $1.value }
+      .map { ($0.name, $0.value, $1.value) }
+  }
+
+  private var fields: [(name: String, value: String)] {
+    [
+      // The model's bytes tell it, whatever it is called.
+      ("model", modelSHA256 ?? model), ("draft model", draftModelSHA256 ?? draftModel ?? "none"),
+      ("suite", suiteSHA256), ("drafters", drafters.joined(separator: " ")),
+      ("prompt form", promptForm.rawValue), ("max tokens", "\(maxTokens)"),
+      ("temperature", "\(temperature)"), ("seed", "\(seed)"), ("stop policy", stopPolicy),
+      ("threads", "\(threads)"), ("instruction set", instructionSet), ("version", version),
+    ]
+  }
+}

@@ -1,0 +1,62 @@
+/// One question of a suite: a prompt, or a conversation whose answers the model gives.
+public struct Question: Sendable, Equatable {
+  public var id: String
+  public var category: String
+  /// What the user says, turn by turn; at least one, none empty.
+  public var turns: [String]
+
+  public init(id: String, category: String, turns: [String]) {
+    self.id = id
+    self.category = category
+    self.turns = turns
+  }
+}
+
+/// A set of questions to measure on, such as Spec-Bench (arXiv 2401.07851).
+public struct Suite: Sendable, Equatable {
+  /// The file's name.
+  public var name: String
+  public var questions: [Question]
+
+  public init(name: String, questions: [Question]) {
+    self.name = name
+    self.questions = questions
+  }
+
+  /// The first questions.
+  /// - Parameters:
+  ///   - perCategory: the most of each category; nil takes all.
+  ///   - limit: the most in all, after that; nil takes all.
+  public func selection(perCategory: Int? = nil, limit: Int? = nil) -> [Question] {
+    var taken: [String: Int] = [:]
+    let selected = questions.filter { question in
+      taken[question.category, default: 0] += 1
+      return taken[question.category, default: 0] <= perCategory ?? .max
+    }
+    return Array(selected.prefix(limit ?? .max))
+  }
+}
+
+/// Questions whose figures are reported together.
+public struct CategoryGroup: Sendable, Equatable {
+  public var name: String
+  /// The categories of the group.
+  public var categories: Set<String>
+
+  /// MT-bench's categories, which Spec-Bench takes as one of its six tasks.
+  public static let mtBench = [
+    "writing", "roleplay", "reasoning", "math", "coding", "extraction", "stem", "humanities",
+  ]
+
+  /// Each category in the order in which the questions have them, MT-bench as a whole after the
+  /// last of its own, and all together as `overall`.
+  public static func groups(of categories: [String]) -> [CategoryGroup] {
+    var distinct: [String] = []
+    for category in categories where !distinct.contains(category) { distinct.append(category) }
+    var groups = distinct.map { CategoryGroup(name: $0, categories: [$0]) }
+    if let last = groups.lastIndex(where: { mtBench.contains($0.name) }) {
+      groups.insert(CategoryGroup(name: "mt-bench", categories: Set(mtBench)), at: last + 1)
+    }
+    return groups + [CategoryGroup(name: "overall", categories: Set(distinct))]
+  }
+}

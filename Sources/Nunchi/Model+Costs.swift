@@ -1,0 +1,124 @@
+import Foundation
+import LanguageModels
+import ModelFiles
+import Speculation
+import Synchronization
+
+extension Model {
+  /// What a pass costs by its number of rows, on this machine and with this model's threads.
+  ///
+  /// Measured once, which takes a second or two, and then kept in the cache folder by the model
+  /// file's checksum, the threads, the CPU and its instruction set.
+  /// - Throws: `LanguageModelError` when memory is short.
+  public func verificationCosts() throws -> VerificationCosts {
+    try costs.withLock { known in
+      if let known { return known }
+      let store = CostStore(model: self)
+      let found: VerificationCosts
+      if let stored = store.read() {
+        found = stored
+      } else {
+        found = try VerificationCosts.measure(transformer)
+        store.write(found)
+      }
+      known = found
+      return found
+    }
+  }
+}
+
+/// Where measured costs are kept. A file that cannot be read is measured anew, and one that
+/// cannot be written does without: the figures are worth a second.
+private struct CostStore {
+  private struct Content: Codable {
+    var version = 1
+    var model: String
+    var checksum: String
+    var threads: Int
+    var cpu: String
+    var instructionSet: String
+    var costs: [VerificationCosts.Point]
+  }
+
+  private let content: Content
+  private let path: String
+
+  init(model: Model) {
+    content = Content(
+      model: model.name, checksum: sampledChecksum(of: model.file),
+      threads: model.transformer.pool.threads, cpu: Self.cpuName,
+      instructionSet: ComputePool.instructionSet, costs: [])
+    let key = Checksum64(
+      "\(content.checksum) \(content.threads) \(content.cpu) \(content.instructionSet)".utf8)
+    path = "\(ModelCache.standard().folder)/costs/\(key).json"
+  }
+
+  func read() -> VerificationCosts? {
+    guard let data = FileManager.default.contents(atPath: path),
+      let found = try? JSONDecoder().decode(Content.self, from: data),
+      found.version == content.version, found.checksum == content.checksum,
+      found.threads == content.threads, found.cpu == content.cpu,
+      found.instructionSet == content.instructionSet
+    else { return nil }
+    return try? VerificationCosts(points: found.costs)
+  }
+
+  func write(_ costs: VerificationCosts) {
+    var content = content
+    content.costs = costs.points
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    let url = URL(fileURLWithPath: path)
+    try? FileManager.default.createDirectory(
+      at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+    try? encoder.encode(content).write(to: url, options: .atomic)
+  }
+
+  private static var cpuName: String {
+    let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8)) ?? ""
+    let line = lines.split(separator: "\n").first { $0.hasPrefix("model name") }
+    return line?.split(separator: ":").last?.trimmingCharacters(in: .whitespaces) ?? "unknown"
+  }
+}
+
+/// A checksum of a file's size and of 256 pieces of it, spread evenly: tells models apart without
+/// reading gigabytes. Of a folder, that of its weight files.
+private func sampledChecksum(of path: String) -> String {
+  var isFolder: ObjCBool = false
+  _ = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+  let files =
+    isFolder.boolValue
+    ? ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [])
+      .filter { $0.hasSuffix(".safetensors") }.sorted().map { "\(path)/\($0)" }
+    : [path]
+  var checksum = Checksum64()
+  for file in files {
+    guard let handle = FileHandle(forReadingAtPath: file),
+      let size = try? handle.seekToEnd()
+    else { continue }
+    checksum.append("\(size)".utf8)
+    for piece in 0..<256 as Range<UInt64> {
+      try? handle.seek(toOffset: size / 256 * piece)
+      if let bytes = try? handle.read(upToCount: 4096) { checksum.append(bytes) }
+    }
+  }
+  return "\(checksum)"
+}
+
+/// FNV-1a over bytes, 64 bits.
+struct Checksum64: CustomStringConvertible {
+  private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+  init() {}
+
+  init(_ bytes: some Sequence<UInt8>) { append(bytes) }
+
+  mutating func append(_ bytes: some Sequence<UInt8>) {
+    for byte in bytes { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
+  }
+
+  var description: String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

@@ -1,0 +1,121 @@
+import Foundation
+
+/// Decides at every step who drafts, how much, and which of the proposals are worth verifying,
+/// so that speculation is never slower than plain decoding.
+///
+/// It knows what rows of a forward pass cost on this machine (`VerificationCosts`, corrected by
+/// every step that it sees), what each drafter's time is, and how often nodes of each drafter and
+/// score are accepted. The last it learns from *all* proposals, verified or not, since the tokens
+/// that follow tell what every drafter would have had accepted (full information, 2510.20064).
+///
+/// One controller serves any number of generations one after another, and remembers; several
+/// sequences that decode together may share it. It serves one thread at a time.
+public final class SpeedController {
+  /// As measured beforehand.
+  public let costs: VerificationCosts
+  /// What is known of each drafter and of their agreement.
+  var knowledge = DraftKnowledge()
+  /// T(1) now, in seconds.
+  private(set) var rowSeconds: Double
+  /// V(k) now, for k = 1, 2, …
+  private var ratios: [Double]
+  /// Time of a step that belongs to no pass and no costly drafter, as a share of T(1).
+  private(set) var overhead = 0.0
+
+  /// The most nodes and the longest path that any drafter is asked for.
+  static let mostNodes = 48
+  static let longestDraft = 32
+  /// A drafter whose call takes less than this share of T(1) is asked at every step.
+  static let cheapShare = 0.01
+  /// What a probe of a drafter that is switched off may cost, as a share of all time.
+  static let probeShare = 0.004
+
+  public init(costs: VerificationCosts) {
+    self.costs = costs
+    rowSeconds = costs.rowSeconds
+    ratios = (0...Self.mostNodes + 1).map { costs.ratio(rows: max(1, $0)) }
+  }
+
+  /// V(k) as last seen.
+  func ratio(rows: Int) -> Double {
+    rows < ratios.count
+      ? ratios[rows]
+      : ratios[ratios.count - 1] * costs.ratio(rows: rows)
+        / costs.ratio(rows: ratios.count - 1)
+  }
+
+  /// What a step took.
+  func observe(_ trace: StepTrace) {
+    // Each sequence of a pass reports its share.
+    let share = Double(trace.drafted.count + 1) / Double(trace.rows)
+    observe(rows: trace.rows, seconds: trace.verifySeconds / share)
+    let costly = trace.proposals.lazy.map(\.seconds).filter {
+      $0 >= Self.cheapShare * self.rowSeconds
+    }.reduce(0, +)
+    let rest = trace.draftSeconds + trace.acceptSeconds + trace.commitSeconds - costly
+    overhead += 0.05 * (min(0.5, rest / rowSeconds) - overhead)
+  }
+
+  /// T(1) follows quickly: context grows, and other work comes and goes. The shape of V follows
+  /// slowly, since only a lasting difference between row counts is its own.
+  func observe(rows: Int, seconds: Double) {
+    guard rows >= 1, rows < ratios.count, seconds > 0 else { return }
+    let error = log(min(3, max(1 / 3, seconds / (rowSeconds * ratios[rows]))))
+    rowSeconds *= exp(0.1 * error)
+    guard rows > 1 else { return }
+    for (distance, weight) in [0.03, 0.015, 0.007].enumerated() {
+      for near in Set([rows - distance, rows + distance]) where near > 1 && near < ratios.count {
+        ratios[near] = max(1, ratios[near] * exp(weight * error))
+      }
+    }
+  }
+
+  /// The least that one more row costs somewhere ahead, as a share of T(1).
+  var leastRowCost: Double {
+    max(0.01, (ratio(rows: 9) - 1) / 8 / 2)
+  }
+}
+
+/// What is known of drafters: how their scores are to be read, how deep their trees hold, and
+/// what their calls cost.
+struct DraftKnowledge: Sendable {
+  struct Member: Sendable {
+    let name: String
+    var calibration = Calibration()
+    var survival = Survival()
+    /// Seconds of a call, and of each level of its tree; nil before the first call.
+    var callSeconds: Double?
+    var levelSeconds = 0.0
+    /// Rows that it wants verified to learn from.
+    var probeRows = 0.0
+    /// Steps until it is tried again, while it is switched off, and how often that failed.
+    var pause = 0
+    var failures = 0
+
+    mutating func recordCall(seconds: Double, tree: DraftTree) {
+      let level = seconds / Double(max(1, tree.depth))
+      let probes = Double(tree.probes.count { $0 })
+      guard let before = callSeconds else {
+        (callSeconds, levelSeconds, probeRows) = (seconds, level, probes)
+        return
+      }
+      // One call in the way of something else is not to count for long.
+      callSeconds = before + 0.1 * (min(seconds, 4 * before) - before)
+      levelSeconds += 0.1 * (min(level, 4 * levelSeconds) - levelSeconds)
+      probeRows += 0.1 * (probes - probeRows)
+    }
+  }
+
+  private(set) var names: [String] = []
+  var members: [Member] = []
+  /// How nodes fare that several drafters propose.
+  var agreement = Calibration()
+
+  /// The place of a drafter in `members`.
+  mutating func index(of name: String) -> Int {
+    if let index = names.firstIndex(of: name) { return index }
+    names.append(name)
+    members.append(Member(name: name))
+    return names.count - 1
+  }
+}

@@ -1,0 +1,86 @@
+import LanguageModels
+
+/// What a forward pass of the target costs on this machine by its number of rows:
+/// V(k) = T(k rows) / T(1 row).
+public struct VerificationCosts: Sendable, Equatable, Codable {
+  public struct Point: Sendable, Equatable, Codable {
+    public var rows: Int
+    public var seconds: Double
+
+    public init(rows: Int, seconds: Double) {
+      self.rows = rows
+      self.seconds = seconds
+    }
+  }
+
+  /// Measured points, ascending in rows and in seconds, the first one for one row.
+  public let points: [Point]
+
+  /// - Parameter points: in any order. More rows never count as cheaper than fewer: where the
+  ///   measurement says so, it is noise.
+  /// - Throws: `SpeculationError.invalidSetting` without a positive time for one row.
+  public init(points: [Point]) throws {
+    var sorted = points.sorted { $0.rows < $1.rows }
+    guard sorted.first?.rows == 1, sorted.allSatisfy({ $0.seconds > 0 && $0.seconds.isFinite })
+    else {
+      throw SpeculationError.invalidSetting(
+        name: "verification costs", expected: "positive seconds, from one row on",
+        found: "\(points.map { "\($0.rows): \($0.seconds)" })")
+    }
+    for index in sorted.indices.dropFirst().reversed() {
+      sorted[index - 1].seconds = min(sorted[index - 1].seconds, sorted[index].seconds)
+    }
+    self.points = sorted
+  }
+
+  /// T(1) in seconds.
+  public var rowSeconds: Double { points[0].seconds }
+
+  /// V(k): linear between measured points, and beyond the last one along the last slope.
+  public func ratio(rows: Int) -> Double {
+    guard points.count > 1 else { return 1 }
+    let above = min(points.firstIndex { $0.rows >= rows } ?? points.count - 1, points.count - 1)
+    guard above > 0 else { return 1 }
+    let (low, high) = (points[above - 1], points[above])
+    let slope = (high.seconds - low.seconds) / Double(high.rows - low.rows)
+    return (low.seconds + slope * Double(rows - low.rows)) / rowSeconds
+  }
+
+  /// Measures a model's passes: the numbers of rows take turns, the fastest of each counts, since
+  /// other work on the machine only ever adds time.
+  /// - Parameters:
+  ///   - seconds: about how long to measure; every number of rows gets two turns in any case.
+  ///   - context: tokens in the cache.
+  public static func measure<Model: LanguageModel>(
+    _ model: Model, seconds: Double = 1, context: Int = 128,
+    rows: [Int] = [1, 2, 3, 4, 5, 6, 8, 12, 16]
+  ) throws -> VerificationCosts {
+    let context = min(context, model.contextLength - (rows.max() ?? 1))
+    let cache = try model.makeCache(capacity: context + (rows.max() ?? 1))
+    // Which tokens they are does not matter to the time.
+    func tokens(_ count: Int) -> [Int32] {
+      (0..<count).map { Int32($0 * 37 % model.vocabularySize) }
+    }
+    if context > 0 {
+      _ = try model.forward(chain: tokens(context), cache: cache, logits: .none)
+      cache.commit(path: Array(0..<context))
+    }
+    _ = try model.forward(chain: tokens(rows.max() ?? 1), cache: cache)  // first touch of memory
+    var best = [Double](repeating: .infinity, count: rows.count)
+    var spent = 0.0
+    var turns = 0
+    while turns < 2 || (spent < seconds && turns < 50) {
+      for (index, count) in rows.enumerated() {
+        let chain = tokens(count)
+        var watch = Stopwatch()
+        _ = try model.forward(chain: chain, cache: cache)
+        let time = watch.lap()
+        best[index] = min(best[index], time)
+        spent += time
+      }
+      turns += 1
+    }
+    return try VerificationCosts(
+      points: zip(rows, best).map { Point(rows: $0, seconds: $1) })
+  }
+}
