@@ -74,7 +74,7 @@ struct Verification {
     }
     let own = model.transformer.pool.threads
     let cores = ProcessInfo.processInfo.activeProcessorCount
-    suite.twins = try Set([1, 2, 3, cores]).subtracting([own]).sorted().map {
+    suite.twins = try Set([1, 2, 3, cores].filter { $0 <= cores }).subtracting([own]).sorted().map {
       (
         threads: $0,
         model: TransformerModel(sharing: model.transformer, pool: try ComputePool(threads: $0))
