@@ -54,6 +54,14 @@ public final class TransformerModel: LanguageModel {
     rotaryFrequencies = frequencies
   }
 
+  /// The same model, its weights shared, computing with other threads.
+  public init(sharing other: TransformerModel, pool: ComputePool) {
+    configuration = other.configuration
+    weights = other.weights
+    rotaryFrequencies = other.rotaryFrequencies
+    self.pool = pool
+  }
+
   public func makeCache(capacity: Int) throws -> TransformerCache {
     try TransformerCache(model: self, capacity: capacity)
   }

@@ -37,6 +37,8 @@ extension CommandTests {
           generate                Continue a text, or answer a question.
           chat                    Talk with a model in the terminal.
           bench                   Measure.
+          verify                  Check that speculation changes nothing of a model's
+                                  output.
           models                  List, fetch and check models.
           inspect                 Show a model's architecture, sizes, tensors,
                                   tokenizer and memory needs.
@@ -162,6 +164,10 @@ extension CommandTests {
             "<model>", "-p", "-n", "--threads", "--verify", "--context", "--depth", "--rounds",
             "--json", "1,2,3,4,6,8,12,16,24,32",
           ]
+        ),
+        (
+          ["verify"],
+          ["<model>", "--drafter", "--draft-model", "--quick", "--json", "--threads"]
         ),
         (["models"], ["list", "fetch", "verify", "path"]),
         (["models", "list"], ["--category", "--json"]),
