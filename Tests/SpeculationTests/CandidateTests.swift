@@ -5,7 +5,7 @@ import Sampling
 import Speculation
 import Testing
 
-private let draft = TableModel(vocabularySize: 3, seed: 4, sharpness: 1.2).noisy(1.5)
+private let draftTable = TableModel(vocabularySize: 3, seed: 4, sharpness: 1.2).noisy(1.5)
 private let shapes: [DraftShape] = [
   .chain, .dynamic(topK: 2), .dynamic(topK: 3), .optimal(minimumGain: 0),
   .optimal(minimumGain: 0.2), .widths([2, 2]), .widths([3, 1]),
@@ -14,7 +14,7 @@ private let shapes: [DraftShape] = [
 
 private func drafter(_ shape: DraftShape, replacement: Bool = false) throws -> any Drafter {
   try DraftModelDrafter(
-    model: draft, capacity: 64,
+    model: draftTable, capacity: 64,
     configuration: .init(shape: shape, drawsWithReplacement: replacement))
 }
 
@@ -86,7 +86,7 @@ private final class MixingDrafter: Drafter {
     for depth in 0..<budget.depth {
       var next: [(node: Int, tokens: [Int32])] = []
       for (parent, tokens) in level {
-        var logits = draft.logits(after: tokens)
+        var logits = draftTable.logits(after: tokens)
         let q = try logits.withUnsafeMutableBufferPointer {
           try context.sampler.distribution(logits: $0, context: tokens)
         }
@@ -113,7 +113,7 @@ private let rules: [any AcceptanceRule] = [RejectionSampling(), BlockVerificatio
   @Test(
     "trees drawn from a draft model, with and without replacement, keep the target's law",
     arguments: shapes)
-  func shapes(shape: DraftShape) throws {
+  func sampledTrees(shape: DraftShape) throws {
     for rule in rules {
       for sampling in try RuleLaw.samplings() {
         for replacement in [false, true] {
