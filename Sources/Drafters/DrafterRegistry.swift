@@ -9,6 +9,8 @@ public struct DrafterSettings: Sendable {
   public var capacity: Int
   public var promptLookup = PromptLookupDrafter.Configuration()
   public var recycling = RecyclingDrafter.Configuration()
+  public var suffix = SuffixDrafter.Configuration()
+  public var lookahead = LookaheadDrafter.Configuration()
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var draftModelConfiguration = DraftModelConfiguration()
@@ -42,6 +44,8 @@ public enum DrafterRegistry {
       return try PromptLookupDrafter(configuration)
     },
     .recycling,
+    .suffix,
+    .lookahead,
     .draftModel,
     Entry(name: "oracle", summary: "knows the output: all accepted", isReference: true) {
       OracleDrafter(sequence: $0.sequence)
@@ -59,7 +63,7 @@ public enum DrafterRegistry {
   ]
 
   /// What `auto` stands for: drafters that need no further file or model and pay somewhere.
-  public static let automatic = ["prompt-lookup"]
+  public static let automatic = ["suffix", "recycling"]
 
   /// The drafters of several names, `auto` among them or not; each is made once.
   /// - Throws: `SpeculationError`.

@@ -28,7 +28,7 @@ public enum TopTokens {
   }
 
   /// Numbers that are compared with the worst of those kept at once.
-  private static let blockSize = 128
+  private static let blockSize = 256
 
   /// The largest logits, descending, and their tokens.
   private static func largest(
@@ -56,14 +56,14 @@ public enum TopTokens {
     let raw = UnsafeRawBufferPointer(logits)
     var start = 0
     while start + blockSize <= logits.count {
-      var lanes = raw.loadUnaligned(fromByteOffset: start * 4, as: SIMD16<Float>.self)
-      for part in 1..<(blockSize / 16) {
+      var isLarger = SIMDMask<SIMD16<Int32>>(repeating: false)
+      let limit = SIMD16<Float>(repeating: threshold)
+      for part in 0..<(blockSize / 16) {
         let next = raw.loadUnaligned(
           fromByteOffset: (start + part * 16) * 4, as: SIMD16<Float>.self)
-        lanes.replace(with: next, where: next .> lanes)
+        isLarger = isLarger .| (next .> limit)
       }
-      // A NaN among the first sixteen would hide what is behind it.
-      if any(.!(lanes .<= threshold)) {
+      if any(isLarger) {
         for index in start..<(start + blockSize) { offer(index) }
       }
       start += blockSize
@@ -79,7 +79,7 @@ public enum TopTokens {
   ) -> Float {
     let raw = UnsafeRawBufferPointer(logits)
     let blocks = logits.count / 16
-    let stride = max(1, blocks / 512)
+    let stride = max(1, blocks / 192)
     var lanes = SIMD16<Float>()
     var sampled = 0
     for block in Swift.stride(from: 0, to: blocks, by: stride) {

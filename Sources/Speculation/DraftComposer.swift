@@ -335,8 +335,9 @@ final class DraftComposer {
       self.candidates.settle(agreement: agreement)
       self.candidates.dropAll()
       func rate(_ rows: Int, _ tokens: Double) -> Double {
-        (others.tokens + tokens) / (controller.ratio(rows: others.rows + rows)
-          + controller.overhead)
+        (others.tokens + tokens)
+          / (controller.ratio(rows: others.rows + rows)
+            + controller.overhead)
       }
       self.rate = rate(1, 1)
       // What a drafter wants to learn from is in, whatever it brings.

@@ -37,6 +37,8 @@ extension CommandTests {
           generate                Continue a text, or answer a question.
           chat                    Talk with a model in the terminal.
           bench                   Measure.
+          verify                  Check that speculation changes nothing of a model's
+                                  output.
           models                  List, fetch and check models.
           inspect                 Show a model's architecture, sizes, tensors,
                                   tokenizer and memory needs.
@@ -87,7 +89,7 @@ extension CommandTests {
           --chat                  Write the prompt as a message of the model's chat
                                   template.
           --system <system>       A system message; implies --chat.
-          --drafter <drafter>     Who drafts: none, prompt-lookup, draft-model.
+          --drafter <drafter>     Who drafts: none, prompt-lookup, suffix, draft-model.
                 draft-model if --draft-model is given, otherwise none.
           --draft-model <draft-model>
                                   A smaller model of the same vocabulary that drafts.
@@ -146,13 +148,25 @@ extension CommandTests {
             "--max-tokens", "--stop", "--stats", "--threads",
           ]
         ),
-        (["bench"], ["speed"]),
+        (["bench"], ["run", "speed"]),
+        (
+          ["bench", "run"],
+          [
+            "<model>", "--threads", "--suite", "--drafter", "--draft-model", "--max-tokens",
+            "--temperature", "--seed", "--limit", "--per-category", "--plain-text", "--output",
+            "--trace", "--json",
+          ]
+        ),
         (
           ["bench", "speed"],
           [
             "<model>", "-p", "-n", "--threads", "--verify", "--context", "--depth", "--rounds",
             "--json", "1,2,3,4,6,8,12,16,24,32",
           ]
+        ),
+        (
+          ["verify"],
+          ["<model>", "--drafter", "--draft-model", "--quick", "--json", "--threads"]
         ),
         (["models"], ["list", "fetch", "verify", "path"]),
         (["models", "list"], ["--category", "--json"]),

@@ -26,6 +26,10 @@ public final class PromptLookupDrafter: Drafter {
   public let configuration: Configuration
   private var index: NGramIndex
 
+  /// How often the target takes the next token of a place that matched so many tokens (from one),
+  /// drafted ones included: measured on Spec-Bench with SmolLM2-135M and Qwen2.5-Coder-1.5B.
+  private static let rates = [0.23, 0.48, 0.66, 0.68, 0.70, 0.75, 0.78, 0.93]
+
   /// - Throws: `SpeculationError.invalidSetting` for lengths below one.
   public init(_ configuration: Configuration = Configuration()) throws {
     for (name, value) in [
@@ -52,13 +56,17 @@ public final class PromptLookupDrafter: Drafter {
   public func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree {
     guard let place = place() else { return DraftTree() }
     let known = index.tokens
-    var draft: [Int32] = []
+    let matched = index.matchLength(at: place, limit: Self.rates.count)
+    var tree = DraftTree()
+    var parent = DraftTree.root
     for step in 0..<min(configuration.length, budget.depth, budget.nodes) {
       // A place near the end goes on into the draft itself: a loop is continued as a loop.
       let next = place + step
-      draft.append(next < known.count ? known[next] : draft[next - known.count])
+      let token = next < known.count ? known[next] : tree.tokens[next - known.count]
+      let rate = Self.rates[min(matched + step, Self.rates.count) - 1]
+      parent = tree.add(token, under: parent, score: rate, source: name)
     }
-    return DraftTree(chain: draft, source: name)
+    return tree
   }
 
   /// The index of the token with which to begin the draft.
