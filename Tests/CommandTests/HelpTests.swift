@@ -104,8 +104,7 @@ extension CommandTests {
                 sample-and-match: the tokens of plain decoding, the same for the same
                 seed.
                 greedy: the most probable tokens; needs temperature 0.
-                rejection-sampling: the distribution of plain decoding, token by
-                token.
+                rejection-sampling: the distribution of plain decoding, token by token.
                 block-verification: the distribution of plain decoding, the draft as a
                 whole: accepts more.
                 typical-lossy: LOSSY: changes the output, keeping all that the model
