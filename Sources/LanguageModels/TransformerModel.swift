@@ -59,11 +59,13 @@ public final class TransformerModel: LanguageModel {
   }
 
   /// The same model, its weights shared, computing with other threads.
-  public init(sharing other: TransformerModel, pool: ComputePool) {
+  /// - Throws: `LanguageModelError` when memory is short.
+  public init(sharing other: TransformerModel, pool: ComputePool) throws {
     configuration = other.configuration
     weights = other.weights
     rotaryFrequencies = other.rotaryFrequencies
     self.pool = pool
+    workspace = try Workspace(configuration: configuration, rows: Self.chunkRows)
   }
 
   public func makeCache(capacity: Int) throws -> TransformerCache {

@@ -77,7 +77,7 @@ struct Verification {
     suite.twins = try Set([1, 2, 3, cores].filter { $0 <= cores }).subtracting([own]).sorted().map {
       (
         threads: $0,
-        model: TransformerModel(sharing: model.transformer, pool: try ComputePool(threads: $0))
+        model: try TransformerModel(sharing: model.transformer, pool: try ComputePool(threads: $0))
       )
     }
     return suite
