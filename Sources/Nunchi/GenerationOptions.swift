@@ -36,7 +36,7 @@ public struct GenerationOptions: Sendable {
   static let longestAdaptiveDraft = 10
 
   /// The same in terms of tokens, for one target and the capacity of its cache.
-  /// - Throws: `SpeculationError` or `NunchiError.vocabularyMismatch`.
+  /// - Throws: `SpeculationError`.
   func setup(for target: Model, capacity: Int) throws -> GenerationSetup {
     if let length = draftLength, length < 0 {
       throw SpeculationError.invalidSetting(
@@ -65,6 +65,8 @@ public struct DrafterChoice: Sendable {
   public var promptLookup = PromptLookupDrafter.Configuration()
   /// Ends a draft model's draft where its largest probability is lower than this.
   public var minimumConfidence: Double?
+  /// How drafted tokens become the target's when the draft model has another vocabulary.
+  public var crossVocabulary = CrossVocabularyConfiguration.Method.auto
 
   /// - Parameter name: a name of `DrafterRegistry`; checked when the generation begins.
   public init(named name: String, draftModel: Model? = nil) {
@@ -78,7 +80,8 @@ public struct DrafterChoice: Sendable {
   /// Continues where the last tokens stood before. Pays where output repeats input.
   public static let promptLookup = DrafterChoice(named: "prompt-lookup")
 
-  /// A smaller model of the same vocabulary. Load it with `Model.loadCompanion`.
+  /// A smaller model, best of the same vocabulary; one of another drafts by its text. Load it
+  /// with `Model.loadCompanion`.
   public static func draftModel(_ model: Model, minimumConfidence: Double? = nil) -> DrafterChoice {
     var choice = DrafterChoice(named: "draft-model", draftModel: model)
     choice.minimumConfidence = minimumConfidence
@@ -87,12 +90,14 @@ public struct DrafterChoice: Sendable {
 
   func make(for target: Model, length: Int, capacity: Int) throws -> (any Drafter)? {
     if name == "none" { return nil }
-    if let draftModel, let reason = target.vocabularyMismatch(with: draftModel) {
-      throw NunchiError.vocabularyMismatch(
-        target: target.name, draft: draftModel.name, reason: reason)
-    }
     var settings = DrafterSettings(
       length: length, capacity: capacity, draftModel: draftModel?.transformer)
+    var name = name
+    if let draftModel, target.vocabularyMismatch(with: draftModel) != nil {
+      if name == "draft-model" { name = "cross-vocabulary" }
+      settings.crossVocabulary.bridge = target.vocabularyBridge(to: draftModel)
+    }
+    settings.crossVocabulary.method = crossVocabulary
     settings.promptLookup = promptLookup
     settings.minimumConfidence = minimumConfidence
     return try DrafterRegistry.make(name, settings)

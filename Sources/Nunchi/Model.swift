@@ -1,3 +1,4 @@
+import Drafters
 import Foundation
 import LanguageModels
 import ModelFiles
@@ -12,6 +13,8 @@ public final class Model: Sendable {
   public let transformer: TransformerModel
   public let tokenizer: Tokenizer
   private let fingerprint = Mutex<UInt64?>(nil)
+  /// See `vocabularyBridge(to:)`.
+  let bridge = Mutex<(draft: Tokenizer, bridge: VocabularyBridge)?>(nil)
 
   /// Loads a model. Blocks; see `load` for use from asynchronous code.
   /// - Parameters:
@@ -61,8 +64,8 @@ public final class Model: Sendable {
     return try ComputePool(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
   }
 
-  /// Why another model cannot draft for this one; nil when it can. Both must give the same ids
-  /// to the same tokens.
+  /// Why another model's tokens are not this one's; nil when both give the same ids to the same
+  /// tokens. Such a model drafts across vocabularies.
   public func vocabularyMismatch(with draft: Model) -> String? {
     let (mine, other) = (tokenizer, draft.tokenizer)
     if mine.vocabularySize != other.vocabularySize {

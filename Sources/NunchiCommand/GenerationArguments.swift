@@ -12,8 +12,14 @@ struct GenerationArguments: ParsableArguments {
       discussion: "draft-model if --draft-model is given, otherwise none."))
   var drafter: String?
 
-  @Option(help: "A smaller model of the same vocabulary that drafts.")
+  @Option(help: "A smaller model that drafts, of the same vocabulary or of another.")
   var draftModel: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How a draft model of another vocabulary drafts: auto, slem or tli.",
+      discussion: "slem encodes its text anew, tli draws among the tokens of both."))
+  var crossVocabulary = CrossVocabularyConfiguration.Method.auto
 
   @Option(help: "Tokens to draft at each step; adapted to recent acceptance if not given.")
   var draftLength: Int?
@@ -52,10 +58,11 @@ struct GenerationArguments: ParsableArguments {
       throw ValidationError(
         "--drafter: expected one of \(Self.drafterNames.joined(separator: ", ")), found \(drafter)")
     }
-    if drafter == "draft-model", draftModel == nil {
-      throw ValidationError("--drafter draft-model: expected --draft-model MODEL, found none")
+    let needsModel = ["draft-model", "cross-vocabulary"]
+    if let drafter, needsModel.contains(drafter), draftModel == nil {
+      throw ValidationError("--drafter \(drafter): expected --draft-model MODEL, found none")
     }
-    if let drafter, drafter != "draft-model", let draftModel {
+    if let drafter, !needsModel.contains(drafter), let draftModel {
       throw ValidationError(
         "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
     }
@@ -84,12 +91,16 @@ struct GenerationArguments: ParsableArguments {
     var choice = DrafterChoice(named: drafter ?? "none")
     if let draftModel {
       choice = .draftModel(try loadModel(draftModel, sharing: target))
+      choice.name = drafter ?? choice.name
+      choice.crossVocabulary = crossVocabulary
     }
     return GenerationOptions(
       drafter: choice, draftLength: draftLength, sampling: try sampling(), maxTokens: maxTokens,
       stop: stop)
   }
 }
+
+extension CrossVocabularyConfiguration.Method: ExpressibleByArgument {}
 
 /// Figures of a generation, as `--json` prints them.
 struct StatisticsReport: Encodable {

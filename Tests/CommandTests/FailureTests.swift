@@ -16,9 +16,11 @@ extension CommandTests {
         (generate + ["another"], "Unexpected argument 'another'"),
         (
           generate + ["--drafter", "crystal-ball"],
-          "--drafter: expected one of none, prompt-lookup, draft-model, found crystal-ball"
+          "--drafter: expected one of none, prompt-lookup, draft-model, cross-vocabulary, found crystal-ball"
         ),
         (generate + ["--drafter", "draft-model"], "expected --draft-model MODEL"),
+        (generate + ["--drafter", "cross-vocabulary"], "expected --draft-model MODEL"),
+        (generate + ["--cross-vocabulary", "words"], "slem"),
         (
           generate + ["--drafter", "none", "--draft-model", CommandTests.model],
           "expected --drafter draft-model, found --drafter none"
@@ -148,14 +150,6 @@ extension CommandTests {
         try await modelBytes().prefix(20_000_000).write(to: file)
         try await expectFailure(["generate", file.path, "Hello"], "found the end of the file")
       }
-    }
-
-    @Test("a draft model with another vocabulary is refused, where one is cached")
-    func otherVocabulary() async throws {
-      guard await isCached("Gemma-3-270M") else { return }
-      try await expectFailure(
-        Self.generate + ["--draft-model", "Gemma-3-270M"],
-        "expected the vocabulary of \(CommandTests.model), found another one")
     }
 
     // MARK: -

@@ -87,10 +87,16 @@ extension CommandTests {
           --chat                  Write the prompt as a message of the model's chat
                                   template.
           --system <system>       A system message; implies --chat.
-          --drafter <drafter>     Who drafts: none, prompt-lookup, draft-model.
+          --drafter <drafter>     Who drafts: none, prompt-lookup, draft-model,
+                                  cross-vocabulary.
                 draft-model if --draft-model is given, otherwise none.
           --draft-model <draft-model>
-                                  A smaller model of the same vocabulary that drafts.
+                                  A smaller model that drafts, of the same vocabulary
+                                  or of another.
+          --cross-vocabulary <cross-vocabulary>
+                                  How a draft model of another vocabulary drafts: auto,
+                                  slem or tli. (default: auto)
+                slem encodes its text anew, tli draws among the tokens of both.
           --draft-length <draft-length>
                                   Tokens to draft at each step; adapted to recent
                                   acceptance if not given.
