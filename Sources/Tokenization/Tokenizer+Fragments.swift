@@ -37,6 +37,9 @@ extension Tokenizer {
     /// What follows may change the last word that is not blank, and all blanks after it.
     func mark(_ range: Range<Int>, _ tokens: Int) {
       guard !masked.endsBlank(range) else { return }
+      // A letter after an apostrophe may become a contraction with the next one.
+      let start = range.lowerBound
+      if range.count == 1, start > 0, fragment[start - 1] == UInt8(ascii: "'") { return }
       (result.settledBytes, result.settledTokens) = (range.lowerBound, tokens - count)
     }
     var start = 0
@@ -132,6 +135,8 @@ struct MaskedText {
         // It may become a letter, most likely; four bytes beginning so, an emoji.
         let isSymbol = first == 0xF0 && length > 1 && text[index + 1] == 0x9F
         put(isSymbol ? 0x01 : UInt8(ascii: "x"), index..<text.count)
+        // It may also become a blank.
+        blankEnds[text.count - 1] = true
         whole = index
         index = text.count
       } else {

@@ -131,13 +131,16 @@ struct CrossVocabularyGenerationTests {
       for token in whole { ends.append((ends.last ?? 0) + target.bytes(of: token).count) }
       for (index, start) in ends.enumerated() {
         drafter.canonical.update(to: Array(whole[..<index]))
-        for length in 0...min(40, bytes.count - start) {
+        for length in stride(from: index % 3, through: min(40, bytes.count - start), by: 3) {
           let draft = Array(bytes[start..<(start + length)])
           let chain = drafter.targetTokens(of: draft)
           let spelled = chain.flatMap { target.bytes(of: $0.token) }
           #expect(draft.starts(with: spelled), "what is proposed is what was drafted")
           #expect(chain.map(\.range.upperBound).last ?? 0 == spelled.count)
-          #expect(String(validating: spelled, as: UTF8.self) != nil, "half a character")
+          let shown = bytes[..<(start + spelled.count)]
+          if !chain.isEmpty {
+            #expect(String(validating: shown, as: UTF8.self) != nil, "half a character")
+          }
           // Encoded from scratch, the same text has the same tokens after the same place.
           var fresh: [Int32] = []
           bytes[..<(start + length)].withUnsafeBufferPointer {

@@ -9,7 +9,8 @@ struct ToyVocabulary: TextVocabulary {
   var size: Int { pieces.count }
 
   func kind(of token: Int32) -> TextTokenKind {
-    pieces[Int(token)].hasPrefix("<") ? .special : .text
+    let piece = pieces[Int(token)]
+    return piece.count > 1 && piece.hasPrefix("<") ? .special : .text
   }
 
   func appendBytes(of token: Int32, to bytes: inout [UInt8]) {

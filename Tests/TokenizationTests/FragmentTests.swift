@@ -62,12 +62,16 @@ struct FragmentTests {
   func brokenBytes(model: Goldens.Model) throws {
     let tokenizer = try model.tokenizer()
     var generator = SplitMix(state: 7)
+    // SmolLM2 lacks the bytes that no text has.
+    let known = Set(
+      (0..<Int32(tokenizer.vocabularySize)).map(tokenizer.bytes(of:)).filter { $0.count == 1 }
+        .map { $0[0] })
     for round in 0..<500 {
       // From Korean text, with bytes taken out or made random.
       var bytes = Array("한국어 텍스트, 가각 abc 😀 12".utf8.prefix(10 + round % 30))
       for _ in 0..<(round % 5) {
         let index = Int.random(in: bytes.indices, using: &generator)
-        bytes[index] = UInt8.random(in: 0...255, using: &generator)
+        bytes[index] = known.randomElement(using: &generator) ?? 0x80
       }
       let (tokens, _) = encode(bytes.dropFirst(round % 4), tokenizer)
       #expect(tokens.flatMap(tokenizer.bytes(of:)) == Array(bytes.dropFirst(round % 4)))
