@@ -14,6 +14,8 @@ public struct DrafterSettings: Sendable {
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var draftModelConfiguration = DraftModelConfiguration()
+  /// Of a draft model with another vocabulary; its length and confidence are those here.
+  public var crossVocabulary = CrossVocabularyConfiguration()
   /// Prompt and plain output, for the reference drafters.
   public var sequence: [Int32] = []
   public var seed: UInt64 = 0
@@ -47,6 +49,7 @@ public enum DrafterRegistry {
     .suffix,
     .lookahead,
     .draftModel,
+    .crossVocabulary,
     Entry(name: "oracle", summary: "knows the output: all accepted", isReference: true) {
       OracleDrafter(sequence: $0.sequence)
     },

@@ -15,6 +15,12 @@ struct GenerationArguments: ParsableArguments {
   @Option(help: "A smaller model of the same vocabulary that drafts.")
   var draftModel: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "How a draft model of another vocabulary drafts: auto, slem or tli.",
+      discussion: "slem encodes its text anew, tli draws among the tokens of both."))
+  var crossVocabulary = CrossVocabularyConfiguration.Method.auto
+
   @Option(help: "Tokens to draft at each step; what pays on this machine if not given.")
   var draftLength: Int?
 
@@ -105,10 +111,11 @@ struct GenerationArguments: ParsableArguments {
     if names.contains("none"), names.count > 1 {
       throw ValidationError("--drafter \(drafter): expected none alone, found it among others")
     }
-    if names.contains("draft-model"), draftModel == nil {
+    let usesModel = names.contains("draft-model") || names.contains("cross-vocabulary")
+    if usesModel, draftModel == nil {
       throw ValidationError("--drafter \(drafter): expected --draft-model MODEL, found none")
     }
-    if !names.contains("draft-model"), let draftModel {
+    if !usesModel, let draftModel {
       throw ValidationError(
         "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
     }
@@ -125,6 +132,7 @@ struct GenerationArguments: ParsableArguments {
     var choice = DrafterChoice(
       named: drafter ?? (draftModel == nil ? "auto" : "auto,draft-model"),
       draftModel: try draftModel.map { try loadModel($0, sharing: target) })
+    choice.settings.crossVocabulary.method = crossVocabulary
     if let draftTree {
       choice.settings.draftModelConfiguration.shape = try DraftShape(parsing: draftTree)
     }
