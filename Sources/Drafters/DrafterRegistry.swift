@@ -10,6 +10,11 @@ public struct DrafterSettings: Sendable {
   public var promptLookup = PromptLookupDrafter.Configuration()
   public var recycling = RecyclingDrafter.Configuration()
   public var suffix = SuffixDrafter.Configuration()
+  /// Past outputs for the suffix drafter to match in, if it is to.
+  public var suffixStore: SuffixStore?
+  public var retrieval = RetrievalDrafter.Configuration()
+  /// What the retrieval drafter retrieves from.
+  public var datastore: Datastore?
   public var lookahead = LookaheadDrafter.Configuration()
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
@@ -45,6 +50,7 @@ public enum DrafterRegistry {
     },
     .recycling,
     .suffix,
+    .rest,
     .lookahead,
     Entry(name: "draft-model", summary: "a smaller model of the same vocabulary") {
       guard let model = $0.draftModel else {
