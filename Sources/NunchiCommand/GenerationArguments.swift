@@ -15,6 +15,12 @@ struct GenerationArguments: ParsableArguments {
   @Option(help: "A smaller model of the same vocabulary that drafts.")
   var draftModel: String?
 
+  @Option(help: "A file made by 'nunchi datastore build', for the rest drafter.")
+  var datastore: String?
+
+  @Option(help: "Keep outputs in this file, and let the suffix drafter match in earlier ones.")
+  var suffixStore: String?
+
   @Option(help: "Tokens to draft at each step; what pays on this machine if not given.")
   var draftLength: Int?
 
@@ -49,6 +55,9 @@ struct GenerationArguments: ParsableArguments {
 
   func validate() throws {
     if let drafter { try Self.validate(drafter: drafter, draftModel: draftModel) }
+    if let drafter, drafter.split(separator: ",").contains("rest"), datastore == nil {
+      throw ValidationError("--drafter \(drafter): expected --datastore FILE, found none")
+    }
     if let draftLength, !(0...128).contains(draftLength) {
       throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
     }
@@ -90,9 +99,15 @@ struct GenerationArguments: ParsableArguments {
 
   /// The options for a target; loads the draft model if there is one.
   func options(for target: Model) throws -> GenerationOptions {
-    let choice = DrafterChoice(
+    var choice = DrafterChoice(
       named: drafter ?? (draftModel == nil ? "auto" : "auto,draft-model"),
       draftModel: try draftModel.map { try loadModel($0, sharing: target) })
+    choice.settings.datastore = try datastore.map {
+      try Datastore(path: $0, vocabulary: target.vocabularyFingerprint)
+    }
+    choice.settings.suffixStore = try suffixStore.map {
+      try SuffixStore(path: $0, vocabulary: target.vocabularyFingerprint)
+    }
     return GenerationOptions(
       drafter: choice, draftLength: draftLength, sampling: try sampling(), maxTokens: maxTokens,
       stop: stop)

@@ -21,6 +21,6 @@ struct RootCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       DemoCommand.self, GenerateCommand.self, ChatCommand.self, BenchCommand.self,
-      ModelsCommand.self, InspectCommand.self, TokenizeCommand.self,
+      ModelsCommand.self, InspectCommand.self, TokenizeCommand.self, DatastoreCommand.self,
     ])
 }
