@@ -47,7 +47,7 @@ private func draft(
     let datastore = try temporaryDatastore(documents, vocabularySize: vocabularySize)
     #expect(datastore.summary.bytesPerToken == (vocabularySize == 100 ? 2 : 4))
     #expect(datastore.summary.documents == documents.count)
-    let flat = documents.flatMap { $0 + [-1] }
+    let flat: [Int32] = documents.flatMap { document -> [Int32] in document + [-1] }
     for length in [1, 2, 3, 5, 9, 16, 24] {
       for start in stride(from: 0, to: flat.count - length, by: 11) {
         let pattern = flat[start..<(start + length)]
@@ -107,7 +107,10 @@ private func draft(
   func continuations() throws {
     let datastore = try temporaryDatastore(documents, vocabularySize: 100)
     let all = RetrievalDrafter.Configuration(samples: 100_000, minimumPathProbability: 0)
-    for tokens in [documents[1].prefix(30) + [2, 2], documents[4].dropLast(9), [99, 1, 1], [2]] {
+    let contexts: [[Int32]] = [
+      Array(documents[1].prefix(30)) + [2, 2], Array(documents[4].dropLast(9)), [99, 1, 1], [2],
+    ]
+    for tokens in contexts {
       var counts: [Int32: Int] = [:]
       for length in (1...16).reversed() where counts.isEmpty && length <= tokens.count {
         let pattern = tokens.suffix(length)
@@ -117,7 +120,7 @@ private func draft(
           }
         }
       }
-      let tree = try draft(datastore, after: Array(tokens), all)
+      let tree = try draft(datastore, after: tokens, all)
       let children = tree.children(of: DraftTree.root)
       #expect(tree._checkInvariants() == nil && tree.count <= 64)
       // The tree has room for the likeliest; those it has come in the order of their counts.

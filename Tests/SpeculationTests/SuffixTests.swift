@@ -186,8 +186,12 @@ private func context(_ tokens: [Int32]) -> DraftContext {
 
   @Test("what followed more often scores higher, and longer matches score higher than short ones")
   func scores() throws {
-    let often = [8, 9, 8, 8, 7].enumerated().flatMap { [Int32($0) + 50, 1, 2, 3, $1] }.dropLast()
-    let tree = try draft(after: Array(often))
+    let followers: [Int32] = [8, 9, 8, 8]
+    var often: [Int32] = []
+    for (index, follower) in followers.enumerated() {
+      often += [Int32(index) + 50, 1, 2, 3, follower]
+    }
+    let tree = try draft(after: often + [60, 1, 2, 3])
     let children = Dictionary(
       uniqueKeysWithValues: tree.children(of: DraftTree.root).map {
         (tree.tokens[$0], tree.scores[$0])
