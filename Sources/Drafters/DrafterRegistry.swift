@@ -10,6 +10,11 @@ public struct DrafterSettings: Sendable {
   public var promptLookup = PromptLookupDrafter.Configuration()
   public var recycling = RecyclingDrafter.Configuration()
   public var suffix = SuffixDrafter.Configuration()
+  /// Past outputs for the suffix drafter to match in, if it is to.
+  public var suffixStore: SuffixStore?
+  public var retrieval = RetrievalDrafter.Configuration()
+  /// What the retrieval drafter retrieves from.
+  public var datastore: Datastore?
   public var lookahead = LookaheadDrafter.Configuration()
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
@@ -47,6 +52,7 @@ public enum DrafterRegistry {
     },
     .recycling,
     .suffix,
+    .rest,
     .lookahead,
     .draftModel,
     .crossVocabulary,

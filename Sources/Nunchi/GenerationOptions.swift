@@ -115,6 +115,12 @@ public struct DrafterChoice: Sendable {
     settings.length = length
     settings.capacity = capacity
     settings.draftModel = draftModel?.transformer
+    for (path, vocabulary) in [
+      settings.datastore.map { ($0.path, $0.summary.vocabulary) },
+      settings.suffixStore.map { ($0.path, $0.vocabulary) },
+    ].compactMap({ $0 }) where vocabulary != target.vocabularyFingerprint {
+      throw StoreError.otherVocabulary(path: path)
+    }
     return try DrafterRegistry.make(names: names, settings)
   }
 }

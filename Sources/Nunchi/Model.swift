@@ -82,18 +82,12 @@ public final class Model: Sendable {
       ? nil : "the same number of tokens, but different ones"
   }
 
-  /// A checksum of all tokens' bytes, computed once.
-  private var vocabularyFingerprint: UInt64 {
+  /// `Tokenizer.vocabularyFingerprint`, computed once.
+  public var vocabularyFingerprint: UInt64 {
     fingerprint.withLock { known in
-      if let known { return known }
-      var checksum = Checksum64()
-      for id in 0..<Int32(tokenizer.vocabularySize) {
-        checksum.append(tokenizer.bytes(of: id))
-        // 0xFF is in no UTF-8 text: it tells where a token ends.
-        checksum.append(CollectionOfOne(0xFF))
-      }
-      known = checksum.value
-      return checksum.value
+      let checksum = known ?? tokenizer.vocabularyFingerprint
+      known = checksum
+      return checksum
     }
   }
 }

@@ -1,3 +1,4 @@
+import Drafters
 import LanguageModels
 import Speculation
 import Tokenization
@@ -42,6 +43,8 @@ public final class TextGenerator {
   private var text = ""
   private var promptTokens = 0
   private var isFinished = true
+  /// Gets the output when the generation ends.
+  private var suffixStore: SuffixStore?
 
   /// - Parameter contextLength: the most tokens of a sequence, prompt and output; memory for
   ///   their keys and values is set aside. At most the model's own context is used.
@@ -59,6 +62,7 @@ public final class TextGenerator {
   /// - Throws: `SpeculationError`, `NunchiError` or `LanguageModelError`.
   public func begin(prompt: [Int32], options: GenerationOptions, continuing: Bool = true) throws {
     isFinished = true
+    suffixStore = options.drafter.settings.suffixStore
     stops = try StopStrings(options.stop)
     detokenizer = StreamingDetokenizer(tokenizer: model.tokenizer, continuing: continuing)
     text = ""
@@ -91,6 +95,12 @@ public final class TextGenerator {
   /// The text of the next step, which may be empty; nil when the generation has ended.
   public func next() throws -> String? {
     guard !isFinished else { return nil }
+    let text = try step()
+    if isFinished { try suffixStore?.append(Array(generator.output)) }
+    return text
+  }
+
+  private func step() throws -> String? {
     guard let new = try generator.next() else { return finish("") }
     var shown = ""
     for (index, token) in new.enumerated() {

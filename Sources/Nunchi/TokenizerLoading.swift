@@ -57,3 +57,16 @@ private struct GGUFTokenizerMetadata: TokenizerMetadata {
     return result
   }
 }
+
+extension Tokenizer {
+  /// A checksum of all tokens' bytes: ids of one vocabulary mean nothing in another.
+  public var vocabularyFingerprint: UInt64 {
+    var checksum = Checksum64()
+    for id in 0..<Int32(vocabularySize) {
+      checksum.append(bytes(of: id))
+      // 0xFF is in no UTF-8 text: it tells where a token ends.
+      checksum.append(CollectionOfOne(0xFF))
+    }
+    return checksum.value
+  }
+}

@@ -12,7 +12,7 @@ struct GenerationArguments: ParsableArguments {
       discussion: "Several, divided by commas, draft together."))
   var drafter: String?
 
-  @Option(help: "A smaller model of the same vocabulary that drafts.")
+  @Option(help: "A smaller model that drafts, of the same vocabulary or of another.")
   var draftModel: String?
 
   @Option(
@@ -20,6 +20,12 @@ struct GenerationArguments: ParsableArguments {
       "How a draft model of another vocabulary drafts: auto, slem or tli.",
       discussion: "slem encodes its text anew, tli draws among the tokens of both."))
   var crossVocabulary = CrossVocabularyConfiguration.Method.auto
+
+  @Option(help: "A file made by 'nunchi datastore build', for the rest drafter.")
+  var datastore: String?
+
+  @Option(help: "Keep outputs in this file, and let the suffix drafter match in earlier ones.")
+  var suffixStore: String?
 
   @Option(help: "Tokens to draft at each step; what pays on this machine if not given.")
   var draftLength: Int?
@@ -70,6 +76,9 @@ struct GenerationArguments: ParsableArguments {
 
   func validate() throws {
     if let drafter { try Self.validate(drafter: drafter, draftModel: draftModel) }
+    if let drafter, drafter.split(separator: ",").contains("rest"), datastore == nil {
+      throw ValidationError("--drafter \(drafter): expected --datastore FILE, found none")
+    }
     if let draftLength, !(0...128).contains(draftLength) {
       throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
     }
@@ -135,6 +144,12 @@ struct GenerationArguments: ParsableArguments {
     choice.settings.crossVocabulary.method = crossVocabulary
     if let draftTree {
       choice.settings.draftModelConfiguration.shape = try DraftShape(parsing: draftTree)
+    }
+    choice.settings.datastore = try datastore.map {
+      try Datastore(path: $0, vocabulary: target.vocabularyFingerprint)
+    }
+    choice.settings.suffixStore = try suffixStore.map {
+      try SuffixStore(path: $0, vocabulary: target.vocabularyFingerprint)
     }
     var options = GenerationOptions(
       drafter: choice, draftLength: draftLength, sampling: try sampling(), maxTokens: maxTokens,

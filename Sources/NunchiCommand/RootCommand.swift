@@ -22,5 +22,6 @@ struct RootCommand: AsyncParsableCommand {
     subcommands: [
       DemoCommand.self, GenerateCommand.self, ChatCommand.self, BenchCommand.self,
       VerifyCommand.self, ModelsCommand.self, InspectCommand.self, TokenizeCommand.self,
+      DatastoreCommand.self,
     ])
 }

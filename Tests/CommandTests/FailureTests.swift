@@ -16,7 +16,7 @@ extension CommandTests {
         (generate + ["another"], "Unexpected argument 'another'"),
         (
           generate + ["--drafter", "crystal-ball"],
-          "--drafter: expected one of none, prompt-lookup, suffix, draft-model, found crystal-ball"
+          "--drafter: expected one of none, prompt-lookup, recycling, suffix, rest, lookahead, draft-model, found crystal-ball"
         ),
         (generate + ["--drafter", "draft-model"], "expected --draft-model MODEL"),
         (

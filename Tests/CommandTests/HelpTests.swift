@@ -44,6 +44,8 @@ extension CommandTests {
                                   tokenizer and memory needs.
           tokenize                Show the tokens that a model's tokenizer makes of a
                                   text.
+          datastore               Build and inspect datastores, which the rest drafter
+                                  retrieves from.
 
           See 'nunchi help <subcommand>' for detailed help.
         """)

@@ -51,6 +51,12 @@ private let prompts = [
     var settings = DrafterSettings(capacity: 256, draftModel: model.transformer)
     settings.sequence = prompt + plain
     settings.seed = UInt64(index)
+    var writer = DatastoreWriter(vocabulary: 0, vocabularySize: model.tokenizer.vocabularySize)
+    try writer.add(settings.sequence, textBytes: 0)
+    let path = NSTemporaryDirectory() + "/nunchi-\(UUID().uuidString).datastore"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try writer.write(to: path)
+    settings.datastore = try Datastore(path: path)
     for (place, entry) in DrafterRegistry.entries.enumerated() {
       let length = [1, 2, 4, 7][(index + place) % 4]
       let found = try output(try entry.make(settings), .fixed(length))

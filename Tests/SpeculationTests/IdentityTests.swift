@@ -48,6 +48,7 @@ private func controller() throws -> SpeedController {
       var settings = DrafterSettings(
         length: 16, capacity: 512, draftModel: target.noisy(0.8))
       settings.sequence = try plainSequence(target, samplings[sampling], limits)
+      settings.datastore = try temporaryDatastore([settings.sequence], vocabularySize: 16)
       for policy in (0...9).map(DraftLengthPolicy.fixed) + [.controlled(try controller())] {
         let setup = GenerationSetup(
           drafter: try DrafterRegistry.make(name, settings), draftLength: policy,

@@ -186,12 +186,12 @@ private func context(_ tokens: [Int32]) -> DraftContext {
 
   @Test("what followed more often scores higher, and longer matches score higher than short ones")
   func scores() throws {
+    let followers: [Int32] = [8, 9, 8, 8]
     var often: [Int32] = []
-    for (index, next) in ([8, 9, 8, 8, 7] as [Int32]).enumerated() {
-      often += [Int32(index) + 50, 1, 2, 3, next]
+    for (index, follower) in followers.enumerated() {
+      often += [Int32(index) + 50, 1, 2, 3, follower]
     }
-    often.removeLast()
-    let tree = try draft(after: often)
+    let tree = try draft(after: often + [60, 1, 2, 3])
     let children = Dictionary(
       uniqueKeysWithValues: tree.children(of: DraftTree.root).map {
         (tree.tokens[$0], tree.scores[$0])

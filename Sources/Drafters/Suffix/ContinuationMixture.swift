@@ -78,7 +78,7 @@ struct ContinuationMixture {
 
   /// How many times more often than its different followers a context must have occurred to
   /// weigh one half. Fitted to code and prose: see Docs.
-  private static func novelty(after length: Int) -> Double {
+  static func novelty(after length: Int) -> Double {
     switch length {
     case 1: 8
     case 2: 3

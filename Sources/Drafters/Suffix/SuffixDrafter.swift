@@ -5,7 +5,7 @@ import Speculation
 /// Continues the longest suffixes of the sequence that stood in it before, with a tree of what
 /// followed them, the likeliest first: SAM decoding (arXiv 2411.10666) finds them in a suffix
 /// automaton, SuffixDecoding (arXiv 2411.04975) weighs what followed by how often it did.
-/// Needs no model.
+/// Needs no model. With a store it matches in past outputs as well.
 public final class SuffixDrafter: Drafter {
   public struct Configuration: Sendable, Equatable {
     /// The most nodes of a tree, and the longest path.
@@ -26,6 +26,12 @@ public final class SuffixDrafter: Drafter {
   private var tokens: [Int32] = []
   private var automaton = SuffixAutomaton()
   private var mixture = ContinuationMixture()
+  private let store: SuffixStore?
+  /// What the sequence has last read in the store, and in which state of it.
+  private var storeMatch = SuffixMatch()
+  private var storeGeneration = -1
+  private var storeTokens = 0
+  private static let empty = SuffixStore.Contents()
 
   /// A node that may join the tree.
   private struct Candidate {
@@ -33,13 +39,17 @@ public final class SuffixDrafter: Drafter {
     let parent: Int
     let score: Double
     let pathProbability: Double
-    /// What the path up to the parent has read.
-    let match: SuffixMatch
+    /// What the path up to the parent has read, in the sequence and in the store.
+    let own: SuffixMatch
+    let past: SuffixMatch
   }
   private var candidates: [Candidate] = []
 
+  /// - Parameter store: past outputs to match in, beside the sequence itself.
   /// - Throws: `SpeculationError.invalidSetting` for lengths below one or no probability.
-  public init(_ configuration: Configuration = Configuration()) throws {
+  public init(
+    _ configuration: Configuration = Configuration(), store: SuffixStore? = nil
+  ) throws {
     for (name, value) in [
       ("suffix drafter's nodes", configuration.nodes),
       ("suffix drafter's depth", configuration.depth),
@@ -52,12 +62,14 @@ public final class SuffixDrafter: Drafter {
         found: "\(configuration.minimumPathProbability)")
     }
     self.configuration = configuration
+    self.store = store
   }
 
   public func begin(prompt: [Int32]) throws {
     if !prompt.starts(with: tokens) {
       automaton = SuffixAutomaton()
       tokens.removeAll(keepingCapacity: true)
+      storeGeneration = -1
     }
     extend(by: prompt[tokens.count...])
   }
@@ -70,36 +82,65 @@ public final class SuffixDrafter: Drafter {
   }
 
   public func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree {
+    guard let store else { return draft(after: context, budget, past: Self.empty) }
+    return store.read { contents in
+      follow(contents)
+      return draft(after: context, budget, past: contents)
+    }
+  }
+
+  /// Reads on in the store. What stood there long ago is not worth reading again when the store
+  /// was made anew: the last tokens are.
+  private func follow(_ past: borrowing SuffixStore.Contents) {
+    if storeGeneration != past.generation {
+      storeMatch = SuffixMatch()
+      storeGeneration = past.generation
+      storeTokens = max(0, tokens.count - 64)
+    }
+    while storeTokens < tokens.count {
+      storeMatch.advance(tokens[storeTokens], in: past.automaton)
+      storeTokens += 1
+    }
+  }
+
+  private func draft(
+    after context: DraftContext, _ budget: DraftBudget, past: borrowing SuffixStore.Contents
+  ) -> DraftTree {
     let nodes = min(budget.nodes, configuration.nodes)
     let depth = min(budget.depth, configuration.depth)
     let floor = max(context.minimumPathProbability, configuration.minimumPathProbability)
     var tree = DraftTree()
     guard nodes > 0, depth > 0 else { return tree }
     candidates.removeAll(keepingCapacity: true)
-    expand(
-      SuffixMatch.ofOwnSuffix(in: automaton), at: DraftTree.root, pathProbability: 1,
-      floor: floor, room: nodes)
-    // The likeliest path first: a prefix of the tree is the best tree of its size.
-    while tree.count < nodes, let best = candidates.popLast() {
-      let node = tree.add(best.token, under: best.parent, score: best.score, source: name)
-      guard tree.depths[node] < depth, tree.count < nodes else { continue }
-      var match = best.match
-      match.advance(best.token, in: automaton)
-      expand(
-        match, at: node, pathProbability: best.pathProbability, floor: floor,
+    var (own, read) = (SuffixMatch.ofOwnSuffix(in: automaton), storeMatch)
+    var (parent, pathProbability) = (DraftTree.root, 1.0)
+    while true {
+      mixture.removeAll()
+      mixture.add(own, in: automaton)
+      if read.length > 0 { mixture.add(read, in: past.automaton) }
+      mixture.mix()
+      addCandidates(
+        at: parent, own, read, pathProbability: pathProbability, floor: floor,
         room: nodes - tree.count)
+      // The likeliest path first: a prefix of the tree is the best tree of its size. Nodes that
+      // cannot have children are passed over.
+      repeat {
+        guard tree.count < nodes, let best = candidates.popLast() else { return tree }
+        parent = tree.add(best.token, under: best.parent, score: best.score, source: name)
+        (own, read, pathProbability) = (best.own, best.past, best.pathProbability)
+      } while tree.depths[parent] >= depth
+      own.advance(tree.tokens[parent], in: automaton)
+      if store != nil { read.advance(tree.tokens[parent], in: past.automaton) }
     }
-    return tree
   }
 
-  /// Adds the children of a node to the candidates, which stay sorted, the best one last, and no
+  /// Adds the mixture's tokens to the candidates, which stay sorted, the best one last, and no
   /// more than there is room for in the tree.
-  private func expand(
-    _ match: SuffixMatch, at parent: Int, pathProbability: Double, floor: Double, room: Int
+  private func addCandidates(
+    at parent: Int, _ own: SuffixMatch, _ past: SuffixMatch, pathProbability: Double,
+    floor: Double, room: Int
   ) {
-    mixture.removeAll()
-    mixture.add(match, in: automaton)
-    mixture.mix()
+    guard room > 0 else { return }
     for (token, score) in zip(mixture.tokens, mixture.probabilities) {
       let probability = pathProbability * score
       guard probability >= floor else { continue }
@@ -112,7 +153,7 @@ public final class SuffixDrafter: Drafter {
       candidates.insert(
         Candidate(
           token: token, parent: parent, score: min(score, 1), pathProbability: probability,
-          match: match), at: place)
+          own: own, past: past), at: place)
     }
   }
 }
@@ -123,6 +164,6 @@ extension DrafterRegistry.Entry {
   ) {
     var configuration = $0.suffix
     if let length = $0.length { configuration.depth = min(configuration.depth, length) }
-    return try SuffixDrafter(configuration)
+    return try SuffixDrafter(configuration, store: $0.suffixStore)
   }
 }
