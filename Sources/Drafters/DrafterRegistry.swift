@@ -8,6 +8,9 @@ public struct DrafterSettings: Sendable {
   /// The most tokens of a sequence.
   public var capacity: Int
   public var promptLookup = PromptLookupDrafter.Configuration()
+  public var layerSkip = LayerSkipConfiguration()
+  /// The target itself, for drafters that run parts of it.
+  public var target: (any LanguageModel)?
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var minimumConfidence: Double?
@@ -47,6 +50,8 @@ public enum DrafterRegistry {
       }
       return try draftModel(model, $0)
     },
+    .layerSkip,
+    .earlyExit,
     Entry(name: "oracle", summary: "knows the output: all accepted", isReference: true) {
       OracleDrafter(sequence: $0.sequence)
     },

@@ -93,6 +93,7 @@ public struct DrafterChoice: Sendable {
     }
     var settings = DrafterSettings(
       length: length, capacity: capacity, draftModel: draftModel?.transformer)
+    settings.target = target.transformer
     settings.promptLookup = promptLookup
     settings.minimumConfidence = minimumConfidence
     return try DrafterRegistry.make(name, settings)

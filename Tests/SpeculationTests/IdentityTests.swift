@@ -38,6 +38,8 @@ private func plainSequence(
       let limits = GenerationLimits(maxTokens: 60)
       var settings = DrafterSettings(
         length: 16, capacity: 512, draftModel: target.noisy(0.8))
+      settings.target = target
+      settings.layerSkip.skippedLayers = [1, 2]
       settings.sequence = try plainSequence(target, samplings[sampling], limits)
       for policy in (0...9).map(DraftLengthPolicy.fixed) + [.adaptive(maximum: 12)] {
         let setup = GenerationSetup(
