@@ -172,7 +172,7 @@ private func lookup(
   func registry() {
     #expect(
       throws: SpeculationError.unknownDrafter(
-        name: "crystal-ball", known: ["none", "prompt-lookup", "draft-model"])
+        name: "crystal-ball", known: ["none", "prompt-lookup", "draft-model", "layer-skip", "early-exit"])
     ) { try DrafterRegistry.make("crystal-ball", DrafterSettings()) }
     #expect(throws: SpeculationError.self) {
       try DrafterRegistry.make("draft-model", DrafterSettings())
