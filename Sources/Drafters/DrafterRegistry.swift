@@ -16,6 +16,9 @@ public struct DrafterSettings: Sendable {
   /// What the retrieval drafter retrieves from.
   public var datastore: Datastore?
   public var lookahead = LookaheadDrafter.Configuration()
+  public var layerSkip = LayerSkipConfiguration()
+  /// The target itself, for drafters that run parts of it.
+  public var target: (any LanguageModel)?
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var draftModelConfiguration = DraftModelConfiguration()
@@ -56,6 +59,8 @@ public enum DrafterRegistry {
     .lookahead,
     .draftModel,
     .crossVocabulary,
+    .layerSkip,
+    .earlyExit,
     Entry(name: "oracle", summary: "knows the output: all accepted", isReference: true) {
       OracleDrafter(sequence: $0.sequence)
     },

@@ -114,6 +114,7 @@ public struct DrafterChoice: Sendable {
     }
     settings.length = length
     settings.capacity = capacity
+    settings.target = target.transformer
     settings.draftModel = draftModel?.transformer
     for (path, vocabulary) in [
       settings.datastore.map { ($0.path, $0.summary.vocabulary) },

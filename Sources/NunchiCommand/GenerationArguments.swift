@@ -162,6 +162,8 @@ struct GenerationArguments: ParsableArguments {
   }
 }
 
+extension CrossVocabularyConfiguration.Method: ExpressibleByArgument {}
+
 /// Figures of a generation, as `--json` prints them.
 struct StatisticsReport: Encodable {
   var rounds: Int

@@ -19,10 +19,6 @@ struct Verification {
   init(model: Model, draftModel: Model?, drafters: [String], isQuick: Bool) throws {
     self.model = model
     self.isQuick = isQuick
-    if let draftModel, let reason = model.vocabularyMismatch(with: draftModel) {
-      throw NunchiError.vocabularyMismatch(
-        target: model.name, draft: draftModel.name, reason: reason)
-    }
     prompts = Self.prompts(for: model)
     identity = Identity(
       target: model.transformer, prompts: prompts,

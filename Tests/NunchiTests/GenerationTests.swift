@@ -49,6 +49,7 @@ private let prompts = [
     #expect(!plain.isEmpty)
     // The model drafts for itself: what it is expected to accept, it accepts.
     var settings = DrafterSettings(capacity: 256, draftModel: model.transformer)
+    settings.target = model.transformer
     settings.sequence = prompt + plain
     settings.seed = UInt64(index)
     var writer = DatastoreWriter(vocabulary: 0, vocabularySize: model.tokenizer.vocabularySize)
