@@ -9,6 +9,8 @@ public struct BenchmarkReport: Sendable, Equatable, Encodable {
   /// Figures of each category, and overall.
   public var categories: [GroupFigures]
   public var records: [QuestionRecord]
+  /// Of each drafter whose steps this run has seen.
+  public var regrets: [RegretFigures] = []
 
   /// - Parameter records: those of whole questions.
   public init(

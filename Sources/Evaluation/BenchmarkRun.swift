@@ -61,6 +61,11 @@ public final class BenchmarkRun {
     }
   }
 
+  /// The options with which a configuration answers.
+  public func options(of configuration: String) -> GenerationOptions? {
+    configurations.first { $0.name == configuration }?.options(settings)
+  }
+
   /// Asks one question.
   /// - Parameter index: its place in the suite, which decides who begins.
   /// - Returns: a record for each configuration in their order; nil when a prompt is longer than

@@ -1,7 +1,7 @@
 import Foundation
 import Nunchi
 
-/// A folder with a file of JSON lines for each answer, a line for each of its steps.
+/// A folder with a trace file for each answer.
 public struct TraceFolder: Sendable {
   public let path: String
 
@@ -13,16 +13,10 @@ public struct TraceFolder: Sendable {
 
   /// Writes the steps of one answer, in place of earlier ones.
   public func write(
-    _ traces: [StepTrace], question: Question, turn: Int, configuration: String
+    _ traces: [StepTrace], header: TraceFile.Header, question: Question, turn: Int,
+    configuration: String
   ) throws {
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.sortedKeys]
-    var data = Data()
-    for trace in traces {
-      data += try encoder.encode(trace)
-      data.append(0x0A)
-    }
+    let data = try TraceFile.lines(header, traces)
     let name = "\(fileName(question.id))-\(turn + 1)-\(fileName(configuration)).jsonl"
     try data.write(to: URL(fileURLWithPath: path).appendingPathComponent(name))
   }

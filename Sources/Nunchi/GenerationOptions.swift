@@ -106,16 +106,13 @@ public struct DrafterChoice: Sendable {
   }
 
   func make(for target: Model, length: Int?, capacity: Int) throws -> [any Drafter] {
-    var settings = settings
-    var names = names
-    if let draftModel, target.vocabularyMismatch(with: draftModel) != nil {
-      names = names.map { $0 == "draft-model" ? "cross-vocabulary" : $0 }
-      settings.crossVocabulary.bridge = target.vocabularyBridge(to: draftModel)
-    }
+    var settings = settings(for: target)
     settings.length = length
     settings.capacity = capacity
-    settings.target = target.transformer
-    settings.draftModel = draftModel?.transformer
+    // A draft model of another vocabulary drafts by another name.
+    let names = names.map {
+      $0 == "draft-model" && settings.crossVocabulary.bridge != nil ? "cross-vocabulary" : $0
+    }
     for (path, vocabulary) in [
       settings.datastore.map { ($0.path, $0.summary.vocabulary) },
       settings.suffixStore.map { ($0.path, $0.vocabulary) },
@@ -123,5 +120,17 @@ public struct DrafterChoice: Sendable {
       throw StoreError.otherVocabulary(path: path)
     }
     return try DrafterRegistry.make(names: names, settings)
+  }
+
+  /// The settings with all that belongs to a target: itself, the draft model, and the bridge to a
+  /// draft model of another vocabulary.
+  public func settings(for target: Model) -> DrafterSettings {
+    var settings = settings
+    settings.target = target.transformer
+    settings.draftModel = draftModel?.transformer
+    if let draftModel, target.vocabularyMismatch(with: draftModel) != nil {
+      settings.crossVocabulary.bridge = target.vocabularyBridge(to: draftModel)
+    }
+    return settings
   }
 }

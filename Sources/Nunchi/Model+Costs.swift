@@ -27,6 +27,11 @@ extension Model {
   }
 }
 
+extension Model {
+  /// `verificationCosts()` if they have been asked for.
+  public var knownCosts: VerificationCosts? { costs.withLock { $0 } }
+}
+
 /// Where measured costs are kept. A file that cannot be read is measured anew, and one that
 /// cannot be written does without: the figures are worth a second.
 private struct CostStore {

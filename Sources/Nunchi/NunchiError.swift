@@ -6,6 +6,9 @@ public enum NunchiError: Error, Equatable, Sendable {
   case noChatTemplate(model: String, reason: String)
   case emptyStopString
   case invalidThreads(Int)
+  /// A line of a trace that is not what `--trace` writes.
+  case malformedTrace(path: String, line: Int, expected: String, found: String)
+  case unwritable(path: String, reason: String)
 }
 
 extension NunchiError: CustomStringConvertible, LocalizedError {
@@ -15,6 +18,10 @@ extension NunchiError: CustomStringConvertible, LocalizedError {
       "model \(model): expected a chat template, found \(reason)"
     case .emptyStopString:
       "stop string: expected text, found an empty one"
+    case .malformedTrace(let path, let line, let expected, let found):
+      "\(path), line \(line): expected \(expected), found \(found)"
+    case .unwritable(let path, let reason):
+      "\(path): cannot be written: \(reason)"
     case .invalidThreads(let count):
       "threads: expected 1 or more, found \(count)"
     }

@@ -38,8 +38,11 @@ extension BenchCommand {
         valueName: "drafter"))
     var drafters: [String] = []
 
-    @Option(help: "A smaller model of the same vocabulary that drafts.")
+    @Option(help: "A smaller model that drafts, of the same vocabulary or of another.")
     var draftModel: String?
+
+    @Option(help: "A file made by 'nunchi datastore build', for the rest drafter.")
+    var datastore: String?
 
     @Option(help: "The most tokens of an answer.")
     var maxTokens: Int = 256
@@ -76,7 +79,10 @@ extension BenchCommand {
     private var chosenDrafters: [String] { drafters.isEmpty ? [Self.defaultDrafter] : drafters }
 
     func validate() throws {
-      for name in chosenDrafters { try check(drafter: name) }
+      for name in chosenDrafters {
+        try GenerationArguments.validate(
+          drafter: name, hasDraftModel: draftModel != nil, hasDatastore: datastore != nil)
+      }
       if let twice = Set(drafters).first(where: { name in drafters.count { $0 == name } > 1 }) {
         throw ValidationError("--drafter \(twice): expected once, found several times")
       }
@@ -92,20 +98,6 @@ extension BenchCommand {
       }
     }
 
-    /// A drafter, or several that draft together: names divided by commas.
-    private func check(drafter: String) throws {
-      let known = GenerationArguments.drafterNames
-      for name in drafter.split(separator: ",", omittingEmptySubsequences: false) {
-        guard known.contains(String(name)) else {
-          throw ValidationError(
-            "--drafter: expected one of \(known.joined(separator: ", ")), found \(name)")
-        }
-        if name == "draft-model", draftModel == nil {
-          throw ValidationError("--drafter draft-model: expected --draft-model MODEL, found none")
-        }
-      }
-    }
-
     private func sampling() throws -> SamplingParameters {
       try SamplingParameters(temperature: temperature, seed: seed)
     }
@@ -115,6 +107,9 @@ extension BenchCommand {
       let suiteSHA256 = try sha256(ofFile: suite)
       let model = try target.load()
       let draft = try draftModel.map { try loadModel($0, sharing: model) }
+      let store = try datastore.map {
+        try Datastore(path: $0, vocabulary: model.vocabularyFingerprint)
+      }
       let settings = BenchmarkSettings(
         promptForm: plainText ? .text : PromptForm(for: model), maxTokens: maxTokens,
         sampling: try sampling())
@@ -131,19 +126,37 @@ extension BenchCommand {
       let run = try BenchmarkRun(
         model: model,
         drafters: chosenDrafters.map {
-          BenchmarkConfiguration(name: $0, drafter: DrafterChoice(named: $0, draftModel: draft))
+          var choice = DrafterChoice(named: $0, draftModel: draft)
+          choice.settings.datastore = store
+          return BenchmarkConfiguration(name: $0, drafter: choice)
         }, settings: settings, questions: questions)
+      var write: (Question, Int, String, [StepTrace]) throws -> Void = { _, _, _, _ in }
       if let trace {
         let folder = try TraceFolder(path: trace)
-        run.didAnswer = { try folder.write($3, question: $0, turn: $1, configuration: $2) }
+        write = { question, turn, configuration, traces in
+          guard let options = run.options(of: configuration) else { return }
+          let header = TraceFile.Header(model: model, options: options, costs: model.knownCosts)
+          try folder.write(
+            traces, header: header, question: question, turn: turn, configuration: configuration)
+        }
+      }
+      var traces: [String: [StepTrace]] = [:]
+      run.didAnswer = { question, turn, configuration, steps in
+        traces[configuration, default: []] += steps
+        try write(question, turn, configuration, steps)
       }
 
       let answers = try ask(questions, run, recorded: file?.records ?? []) {
         try file?.append($0)
       }
-      let report = BenchmarkReport(
+      var report = BenchmarkReport(
         conditions: conditions, questions: questions.count, tooLong: answers.tooLong,
         records: answers.records)
+      if let costs = model.knownCosts {
+        report.regrets = chosenDrafters.compactMap { name in
+          traces[name].flatMap { RegretFigures(drafter: name, traces: $0, costs: costs) }
+        }
+      }
       if json { try printJSON(report) } else { printTables(report) }
       try conclude(report, interrupted: answers.interrupted)
     }
@@ -248,6 +261,11 @@ extension BenchCommand {
         }
       }
       printTable(rows)
+      for regret in report.regrets {
+        print(
+          "\(regret.drafter): regret \(percent(regret.regret)) to the best fixed setting by replay "
+            + "(\(regret.best))")
+      }
     }
   }
 }

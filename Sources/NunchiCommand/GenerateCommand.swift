@@ -37,6 +37,9 @@ struct GenerateCommand: AsyncParsableCommand {
   @Flag(help: "Print what was drafted and accepted, and the speed, to standard error.")
   var stats = false
 
+  @Option(help: "Add one JSON line a step to this file; see 'nunchi replay'.")
+  var trace: String?
+
   @Flag(help: "Go on after tokens that end a text; for measurements.")
   var ignoreEnd = false
 
@@ -76,6 +79,11 @@ struct GenerateCommand: AsyncParsableCommand {
           writeOut("\n")
         }
         if stats { writeTable(statisticsTable(result)) }
+        if let trace {
+          try TraceFile.append(
+            TraceFile.Header(model: model, options: options, costs: model.knownCosts),
+            result.traces, to: trace)
+        }
       }
     }
   }

@@ -75,9 +75,13 @@ struct GenerationArguments: ParsableArguments {
   static var ruleNames: [String] { AcceptanceRules.entries.map(\.name) }
 
   func validate() throws {
-    if let drafter { try Self.validate(drafter: drafter, draftModel: draftModel) }
-    if let drafter, drafter.split(separator: ",").contains("rest"), datastore == nil {
-      throw ValidationError("--drafter \(drafter): expected --datastore FILE, found none")
+    if let drafter {
+      let usesModel = try Self.validate(
+        drafter: drafter, hasDraftModel: draftModel != nil, hasDatastore: datastore != nil)
+      if !usesModel, let draftModel {
+        throw ValidationError(
+          "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
+      }
     }
     if let draftLength, !(0...128).contains(draftLength) {
       throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
@@ -110,8 +114,10 @@ struct GenerationArguments: ParsableArguments {
     }
   }
 
-  /// Refuses names that there are not, and a draft model that nobody uses.
-  static func validate(drafter: String, draftModel: String?) throws {
+  /// Refuses names that there are not, and drafters without what they need.
+  /// - Returns: whether a draft model is used.
+  @discardableResult
+  static func validate(drafter: String, hasDraftModel: Bool, hasDatastore: Bool) throws -> Bool {
     let names = drafter.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     for name in names where !drafterNames.contains(name) {
       throw ValidationError(
@@ -121,13 +127,13 @@ struct GenerationArguments: ParsableArguments {
       throw ValidationError("--drafter \(drafter): expected none alone, found it among others")
     }
     let usesModel = names.contains("draft-model") || names.contains("cross-vocabulary")
-    if usesModel, draftModel == nil {
+    if usesModel, !hasDraftModel {
       throw ValidationError("--drafter \(drafter): expected --draft-model MODEL, found none")
     }
-    if !usesModel, let draftModel {
-      throw ValidationError(
-        "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
+    if names.contains("rest"), !hasDatastore {
+      throw ValidationError("--drafter \(drafter): expected --datastore FILE, found none")
     }
+    return usesModel
   }
 
   func sampling() throws -> SamplingParameters {

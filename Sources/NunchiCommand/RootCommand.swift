@@ -21,7 +21,7 @@ struct RootCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       DemoCommand.self, GenerateCommand.self, ChatCommand.self, BenchCommand.self,
-      VerifyCommand.self, ModelsCommand.self, InspectCommand.self, TokenizeCommand.self,
-      DatastoreCommand.self,
+      ReplayCommand.self, VerifyCommand.self, DatastoreCommand.self, ModelsCommand.self,
+      InspectCommand.self, TokenizeCommand.self,
     ])
 }

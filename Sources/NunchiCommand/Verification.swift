@@ -23,7 +23,8 @@ struct Verification {
     identity = Identity(
       target: model.transformer, prompts: prompts,
       candidates: Self.candidates(named: drafters, hasDraftModel: draftModel != nil))
-    identity.draftModel = draftModel?.transformer
+    identity.settings = DrafterChoice(named: "draft-model", draftModel: draftModel)
+      .settings(for: model)
     identity.costs = try model.verificationCosts()
     identity.stopTokens = model.tokenizer.endOfGeneration
     identity.maxTokens = isQuick ? 16 : 32
@@ -84,7 +85,7 @@ struct Verification {
     named names: [String], hasDraftModel: Bool
   ) -> [Identity.Candidate] {
     let own = DrafterRegistry.entries.map(\.name).filter {
-      $0 != "none" && ($0 != "draft-model" || hasDraftModel)
+      $0 != "none" && (!["draft-model", "cross-vocabulary"].contains($0) || hasDraftModel)
     }
     let references = DrafterRegistry.entries.filter(\.isReference)
     let chosen =

@@ -23,6 +23,10 @@ struct CandidateTree {
     var probability = 0.0
     var pathProbability = 0.0
     var isKept = false
+
+    /// Whether it is verified whatever it brings. What was drawn by chance is never left out for
+    /// what came after the draw: that would bias the output.
+    var isRequired: Bool { isProbe || proposal != .deterministic }
   }
 
   private(set) var nodes: [Node] = []
@@ -125,11 +129,17 @@ struct CandidateTree {
     for index in nodes.indices { nodes[index].isKept = false }
   }
 
-  /// The kept nodes as a draft tree.
+  /// The kept nodes as a draft tree. Those drawn by chance come before those that are not: which
+  /// of the latter are there may depend on the draws, so they are judged after them.
   func kept(names: [String]) -> DraftTree {
     var tree = DraftTree()
     var places = [Int](repeating: DraftTree.root, count: nodes.count)
-    for index in nodes.indices where nodes[index].isKept {
+    // Above a drawn node there are only drawn ones: a drafter draws all of its tree or nothing.
+    let kept = nodes.indices.filter { nodes[$0].isKept }
+    let order =
+      kept.filter { nodes[$0].proposal != .deterministic }
+      + kept.filter { nodes[$0].proposal == .deterministic }
+    for index in order {
       let node = nodes[index]
       places[index] = tree.add(
         node.token, under: node.parent == DraftTree.root ? DraftTree.root : places[node.parent],

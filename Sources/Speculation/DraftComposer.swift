@@ -181,6 +181,10 @@ final class DraftComposer {
       candidates.settle(agreement: knowledge.agreement)
       follow(candidates)
       var count = 0
+      for node in candidates.nodes.indices
+      where candidates.nodes[node].isRequired && count < budget.nodes {
+        count += candidates.keep(node)
+      }
       for node in candidates.likeliestFirst() where count < budget.nodes {
         count += candidates.keep(node)
       }
@@ -340,10 +344,9 @@ final class DraftComposer {
             + controller.overhead)
       }
       self.rate = rate(1, 1)
-      // What a drafter wants to learn from is in, whatever it brings.
       var count = 0
       for node in self.candidates.nodes.indices
-      where self.candidates.nodes[node].isProbe && count < budget.nodes {
+      where self.candidates.nodes[node].isRequired && count < budget.nodes {
         count += self.candidates.keep(node)
       }
       for node in self.candidates.nodes where node.isKept { tokens += node.pathProbability }

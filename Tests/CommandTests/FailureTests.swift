@@ -16,7 +16,8 @@ extension CommandTests {
         (generate + ["another"], "Unexpected argument 'another'"),
         (
           generate + ["--drafter", "crystal-ball"],
-          "--drafter: expected one of none, prompt-lookup, recycling, suffix, rest, lookahead, draft-model, found crystal-ball"
+          "--drafter: expected one of auto, none, prompt-lookup, recycling, suffix, rest, lookahead, "
+            + "draft-model, cross-vocabulary, layer-skip, early-exit, found crystal-ball"
         ),
         (generate + ["--drafter", "draft-model"], "expected --draft-model MODEL"),
         (

@@ -57,7 +57,8 @@ public struct IdentitySuite<Target: LanguageModel> {
   /// Tokens of each output.
   public var maxTokens = 32
   public var stopTokens: Set<Int32> = []
-  public var draftModel: (any LanguageModel)?
+  /// What drafters are made from; the suite fills in length, capacity, sequence and seed.
+  public var settings = DrafterSettings()
   /// The most passes over the prompts; each takes other samplings and lengths.
   public var passes: Int
   /// When to stop; every candidate has seen one prompt at least.
@@ -98,7 +99,9 @@ public struct IdentitySuite<Target: LanguageModel> {
         let length = lengths[(round + pass + place) % lengths.count]
         setup.draftLength = policy(length)
         setup.rule = rules[(round + place) % rules.count]
-        var settings = DrafterSettings(length: 16, capacity: capacity, draftModel: draftModel)
+        var settings = settings
+        settings.length = 16
+        settings.capacity = capacity
         settings.sequence = prompt.tokens + expected.output
         settings.seed = UInt64(round)
         let details =
