@@ -44,7 +44,7 @@ let package = Package(
     .executableTarget(
       name: "NunchiCommand",
       dependencies: [
-        "Nunchi", "Evaluation", "Losslessness", "ModelFiles", "Tokenization",
+        "Nunchi", "Drafters", "Evaluation", "Losslessness", "ModelFiles", "Tokenization",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     // The README's library example, built with the rest so that it costs nothing more.

@@ -16,9 +16,14 @@ public struct DrafterSettings: Sendable {
   /// What the retrieval drafter retrieves from.
   public var datastore: Datastore?
   public var lookahead = LookaheadDrafter.Configuration()
+  public var layerSkip = LayerSkipConfiguration()
+  /// The target itself, for drafters that run parts of it.
+  public var target: (any LanguageModel)?
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
-  public var minimumConfidence: Double?
+  public var draftModelConfiguration = DraftModelConfiguration()
+  /// Of a draft model with another vocabulary; its length and confidence are those here.
+  public var crossVocabulary = CrossVocabularyConfiguration()
   /// Prompt and plain output, for the reference drafters.
   public var sequence: [Int32] = []
   public var seed: UInt64 = 0
@@ -52,13 +57,10 @@ public enum DrafterRegistry {
     .suffix,
     .rest,
     .lookahead,
-    Entry(name: "draft-model", summary: "a smaller model of the same vocabulary") {
-      guard let model = $0.draftModel else {
-        throw SpeculationError.invalidSetting(
-          name: "draft model", expected: "a model, which this drafter needs", found: "none")
-      }
-      return try draftModel(model, $0)
-    },
+    .draftModel,
+    .crossVocabulary,
+    .layerSkip,
+    .earlyExit,
     Entry(name: "oracle", summary: "knows the output: all accepted", isReference: true) {
       OracleDrafter(sequence: $0.sequence)
     },
@@ -71,6 +73,7 @@ public enum DrafterRegistry {
     Entry(name: "random-tree", summary: "random trees", isReference: true) {
       RandomDrafter(seed: $0.seed, sequence: $0.sequence)
     },
+    .draftModelTree,
   ]
 
   /// What `auto` stands for: drafters that need no further file or model and pay somewhere.
@@ -93,15 +96,5 @@ public enum DrafterRegistry {
         name: name, known: entries.filter { !$0.isReference }.map(\.name))
     }
     return try entry.make(settings)
-  }
-
-  private static func draftModel<Model: LanguageModel>(
-    _ model: Model, _ settings: DrafterSettings
-  ) throws -> any Drafter {
-    var configuration = DraftModelDrafter<Model>.Configuration()
-    if let length = settings.length { configuration.length = length }
-    configuration.minimumConfidence = settings.minimumConfidence
-    return try DraftModelDrafter(
-      model: model, capacity: settings.capacity, configuration: configuration)
   }
 }

@@ -72,8 +72,9 @@ private struct SuiteLine {
     guard case .object(let fields) = value else {
       throw error("line", expected: "a JSON object", found: value.kind)
     }
+    let turns = try turns(fields)
     return Question(
-      id: try id(fields["question_id"]), category: try category(fields), turns: try turns(fields))
+      id: try id(fields["question_id"]), category: try category(fields), turns: turns)
   }
 
   private func id(_ value: JSONValue?) throws -> String {

@@ -1,5 +1,5 @@
 import Foundation
-import Speculation
+import Nunchi
 
 /// A folder with a file of JSON lines for each answer, a line for each of its steps.
 public struct TraceFolder: Sendable {

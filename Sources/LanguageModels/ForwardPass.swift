@@ -2,36 +2,57 @@ import NunchiKernels
 
 /// One chunk of a forward pass: up to `TransformerModel.chunkRows` rows through all layers.
 ///
-/// Nothing here allocates: all buffers are the cache's.
+/// The rows of all sequences go through the linear layers together; each row's position, keys,
+/// values and attention are its own sequence's. Nothing here allocates: all buffers are the
+/// model's and the caches'.
 struct ForwardPass {
+  /// The rows of one sequence.
+  struct Part {
+    let cache: TransformerCache
+    let tokens: ArraySlice<Int32>
+    /// Slots in use before the chain or tree.
+    let committed: Int
+    /// Rows of the tree that earlier passes computed.
+    let first: Int
+    let isChain: Bool
+
+    var rows: Int { tokens.count }
+
+    /// A new row's position in its sequence.
+    func position(of row: Int) -> Int {
+      guard !isChain else { return committed + row }
+      var position = committed, parent = cache.pendingParents[first + row]
+      while parent >= 0 {
+        position += 1
+        parent = cache.pendingParents[Int(parent)]
+      }
+      return position
+    }
+  }
+
   private let configuration: ModelConfiguration
   private let weights: TransformerWeights
-  private let cache: TransformerCache
   private let workspace: Workspace
   private let pool: OpaquePointer
-  /// Slots in use before this chunk's rows.
-  private let committed: Int
+  private let parts: [Part]
+  private let options: ForwardOptions
   private let rows: Int
-  private let parents: UnsafePointer<Int32>?
 
   // Widths as the kernels take them.
   private let hiddenSize: Int64
   private let queryWidth: Int64
   private let kvWidth: Int64
 
-  /// - Parameter parents: of each row, counted from the chunk's first row. (rows)
   init(
-    model: TransformerModel, cache: TransformerCache, pool: OpaquePointer, committed: Int,
-    rows: Int, parents: UnsafePointer<Int32>?
+    model: TransformerModel, pool: OpaquePointer, parts: [Part], options: ForwardOptions
   ) {
     configuration = model.configuration
     weights = model.weights
-    self.cache = cache
-    workspace = cache.workspace
+    workspace = model.workspace
     self.pool = pool
-    self.committed = committed
-    self.rows = rows
-    self.parents = parents
+    self.parts = parts
+    self.options = options
+    rows = parts.reduce(0) { $0 + $1.rows }
     hiddenSize = Int64(configuration.hiddenSize)
     queryWidth = Int64(configuration.queryWidth)
     kvWidth = Int64(configuration.kvWidth)
@@ -40,83 +61,88 @@ struct ForwardPass {
   /// Tokens to the residual stream after the last layer. Observed layers' states are copied to
   /// `output` from its row `firstRow` on.
   /// - Throws: `LanguageModelError.attentionMemory`.
-  func run(
-    _ tokens: UnsafeBufferPointer<Int32>, observing: Observation, firstRow: Int,
-    output: ForwardOutput
-  ) throws {
+  func run(firstRow: Int, output: ForwardOutput) throws {
     placeRows()
-    embed(tokens)
-    observe(0, observing, firstRow, output)
+    embed()
+    observe(0, firstRow, output)
     for index in 0..<configuration.layerCount {
-      try attention(index)
-      feedForward(index)
-      observe(index + 1, observing, firstRow, output)
+      if !options.skippedLayers.contains(index) {
+        try attention(index)
+        feedForward(index)
+      }
+      observe(index + 1, firstRow, output)
     }
   }
 
   /// The last norm and the head, for those rows that the caller wants.
-  func finish(firstRow: Int, isLast: Bool, logits: LogitRows, output: ForwardOutput) {
-    let wanted: Range<Int>  // rows of this chunk
-    switch logits {
-    case .all: wanted = 0..<rows
-    case .last where isLast: wanted = rows - 1..<rows
-    case .last, .none: wanted = rows..<rows
+  /// - Parameter isLast: whether the chunk has the sequences' last rows.
+  func finish(firstRow: Int, isLast: Bool, output: ForwardOutput) {
+    let finalHidden = output.finalHidden.map { $0.base + firstRow * configuration.hiddenSize }
+    if let finalHidden { norm(workspace.hidden, weights.finalNorm, to: finalHidden, rows: rows) }
+    switch options.logits {
+    case .all:
+      if finalHidden == nil {
+        norm(workspace.hidden, weights.finalNorm, to: workspace.normed, rows: rows)
+      }
+      head(
+        finalHidden ?? workspace.normed, rows: rows,
+        to: output.logits.base + firstRow * configuration.vocabularySize)
+    case .last where isLast:
+      // The wanted rows, side by side.
+      var row = 0
+      for (place, part) in parts.enumerated() {
+        row += part.rows
+        (workspace.branch + place * configuration.hiddenSize).update(
+          from: workspace.hidden + (row - 1) * configuration.hiddenSize,
+          count: configuration.hiddenSize)
+      }
+      norm(workspace.branch, weights.finalNorm, to: workspace.normed, rows: parts.count)
+      head(workspace.normed, rows: parts.count, to: output.logits.base)
+    case .last, .none: break
     }
-    let normed: UnsafeMutablePointer<Float>
-    if let finalHidden = output.finalHidden {
-      normed = finalHidden.base + firstRow * configuration.hiddenSize
-      norm(workspace.hidden, weights.finalNorm, to: normed, rows: rows)
-    } else {
-      guard !wanted.isEmpty else { return }
-      normed = workspace.normed
-      let offset = wanted.lowerBound * configuration.hiddenSize
-      norm(
-        workspace.hidden + offset, weights.finalNorm, to: normed + offset, rows: wanted.count)
-    }
-    guard !wanted.isEmpty else { return }
-    let firstLogits = logits == .all ? firstRow : 0
-    workspace.products[0] = nk_product(
-      matrix: weights.head, bias: nil,
-      output: output.logits.base + firstLogits * configuration.vocabularySize,
-      output_stride: Int64(configuration.vocabularySize), accumulate: false)
-    linear(
-      normed + wanted.lowerBound * configuration.hiddenSize, products: 1, rows: wanted.count)
   }
 
   // MARK: - Steps
 
-  /// Each row's position, and with it the rotation angles.
+  /// The rotation angles of each row's position.
   private func placeRows() {
-    for row in 0..<rows {
-      let parent = Int(parents?[row] ?? -1)
-      workspace.positions[row] =
-        parent < 0 ? Int32(committed) : workspace.positions[parent] + 1
+    var row = 0
+    for part in parts {
+      for index in 0..<part.rows {
+        let position = part.position(of: index)
+        for (table, rows) in zip(part.cache.rotaries, workspace.rotaries) {
+          table.copy(position, to: rows, row: row)
+        }
+        row += 1
+      }
     }
-    for rotary in workspace.rotaries { rotary.select(workspace.positions, rows: rows) }
   }
 
-  private func embed(_ tokens: UnsafeBufferPointer<Int32>) {
+  private func embed() {
     let embedding = weights.embedding
-    for (row, token) in tokens.enumerated() {
-      nk_dequantize(
-        embedding.type, embedding.rows + Int(token) * embedding.rowBytes,
-        workspace.hidden + row * configuration.hiddenSize, hiddenSize)
+    var row = 0
+    for part in parts {
+      for token in part.tokens {
+        nk_dequantize(
+          embedding.type, embedding.rows + Int(token) * embedding.rowBytes,
+          workspace.hidden + row * configuration.hiddenSize, hiddenSize)
+        row += 1
+      }
     }
     if configuration.embeddingScale != 1 {
       nk_scale(
         pool, workspace.hidden, configuration.embeddingScale, Int64(rows) * hiddenSize)
     }
     // Each look-up may bring a good many pages into memory; they are not to pile up.
-    cache.embeddingLookups += rows
-    if cache.embeddingLookups > 1024 {
+    workspace.embeddingLookups += rows
+    if workspace.embeddingLookups > 1024 {
       weights.releaseEmbeddingPages()
-      cache.embeddingLookups = 0
+      workspace.embeddingLookups = 0
     }
   }
 
   private func attention(_ index: Int) throws {
     let layer = weights.layers[index]
-    let kv = cache.layers + index
     let kind = configuration.layers[index]
     let rotary = workspace.rotaries[kind.rotary]
     let headDim = Int64(configuration.headDim)
@@ -144,17 +170,31 @@ struct ForwardPass {
       pool, workspace.key, kvWidth, Int64(rows), kvHeads, headDim, rotary.cosines, rotary.sines,
       configuration.interleavedRotary)
 
-    nk_kv_store(
-      pool, kv, Int64(committed), Int64(rows), workspace.key, kvWidth, workspace.value, kvWidth)
+    var row = 0
+    for (number, part) in parts.enumerated() {
+      let kv = part.cache.layers + index
+      let key = workspace.key + row * configuration.kvWidth
+      let value = workspace.value + row * configuration.kvWidth
+      nk_kv_store(
+        pool, kv, Int64(part.committed + part.first), Int64(part.rows), key, kvWidth, value,
+        kvWidth)
+      workspace.attentionRows[number] = nk_attention_rows(
+        kv: kv, committed: Int64(part.committed), first: Int64(part.first),
+        M: Int64(part.first + part.rows),
+        parents: part.isChain ? nil : UnsafePointer(part.cache.pendingParents),
+        q: workspace.query + row * configuration.queryWidth,
+        output: workspace.attended + row * configuration.queryWidth)
+      row += part.rows
+    }
     var options = nk_attention_options(
       heads: heads, scale: configuration.attentionScale,
       soft_cap: configuration.attentionSoftCap, window: Int64(kind.window))
     guard
       nk_attention(
-        pool, kv, &options, Int64(committed), Int64(rows), parents, workspace.query, queryWidth,
-        workspace.attended, queryWidth)
+        pool, &options, workspace.attentionRows, Int64(parts.count), queryWidth, queryWidth)
     else {
-      throw LanguageModelError.attentionMemory(rows: rows, tokens: committed + rows)
+      let longest = parts.map { $0.committed + $0.first + $0.rows }.max() ?? 0
+      throw LanguageModelError.attentionMemory(rows: rows, tokens: longest)
     }
     addToResidual(layer.output, workspace.attended, postNorm: layer.attentionPostNorm)
   }
@@ -171,10 +211,8 @@ struct ForwardPass {
     addToResidual(layer.down, workspace.gate, postNorm: layer.feedForwardPostNorm)
   }
 
-  private func observe(
-    _ layer: Int, _ observing: Observation, _ firstRow: Int, _ output: ForwardOutput
-  ) {
-    for (index, wanted) in observing.layers.enumerated() where wanted == layer {
+  private func observe(_ layer: Int, _ firstRow: Int, _ output: ForwardOutput) {
+    for (index, wanted) in options.observing.layers.enumerated() where wanted == layer {
       let columns = configuration.hiddenSize
       (output.layers[index].base + firstRow * columns)
         .update(from: workspace.hidden, count: rows * columns)
@@ -182,6 +220,13 @@ struct ForwardPass {
   }
 
   // MARK: - Kernels
+
+  private func head(
+    _ input: UnsafePointer<Float>, rows: Int, to logits: UnsafeMutablePointer<Float>
+  ) {
+    setProduct(0, weights.head, to: logits)
+    linear(input, products: 1, rows: rows)
+  }
 
   private func norm(
     _ input: UnsafePointer<Float>, _ weight: UnsafePointer<Float>,

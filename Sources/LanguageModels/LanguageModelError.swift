@@ -22,7 +22,13 @@ public enum LanguageModelError: Error, Equatable, Sendable {
   case tokenOutsideVocabulary(token: Int, row: Int, vocabularySize: Int)
   case cacheFull(rows: Int, count: Int, capacity: Int)
   case layerOutOfRange(layer: Int, layerCount: Int)
+  /// A layer that was to be skipped.
+  case skippedLayerOutOfRange(layer: Int, layerCount: Int)
   case foreignCache
+  /// Two sequences of a pass have the same cache.
+  case repeatedCache(sequence: Int)
+  /// Several sequences of a pass have more rows than one chunk.
+  case tooManyRows(rows: Int, limit: Int)
 }
 
 extension LanguageModelError: CustomStringConvertible, LocalizedError {
@@ -69,6 +75,12 @@ extension LanguageModelError: CustomStringConvertible, LocalizedError {
       "forward pass: observed layer: expected 0 to \(layerCount), found \(layer)"
     case .foreignCache:
       "forward pass: the cache was made by another model"
+    case .skippedLayerOutOfRange(let layer, let layerCount):
+      "forward pass: skipped layer: expected 0 to \(layerCount - 1), found \(layer)"
+    case .repeatedCache(let sequence):
+      "forward pass: sequence \(sequence): expected a cache of its own, found an earlier one's"
+    case .tooManyRows(let rows, let limit):
+      "forward pass: expected at most \(limit) rows of several sequences, found \(rows)"
     }
   }
 

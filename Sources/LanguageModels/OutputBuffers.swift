@@ -16,17 +16,9 @@ final class OutputBuffers {
     self.leastRows = leastRows
   }
 
-  /// Buffers for a pass of `rows` rows.
+  /// Buffers for a pass of `rows` rows, of which `logitCount` get logits.
   /// - Throws: `LanguageModelError.notEnoughMemory`.
-  func prepare(
-    rows: Int, logits logitRows: LogitRows, observing: Observation
-  ) throws -> ForwardOutput {
-    let logitCount =
-      switch logitRows {
-      case .all: rows
-      case .last: 1
-      case .none: 0
-      }
+  func prepare(rows: Int, logitCount: Int, observing: Observation) throws -> ForwardOutput {
     var output = ForwardOutput(
       logits: try Self.rows(logitCount, vocabularySize, least: leastRows, in: &logits))
     if observing.finalHidden {
@@ -55,5 +47,31 @@ final class OutputBuffers {
     }
     return FloatRows(
       base: held.base.assumingMemoryBound(to: Float.self), rows: rows, columns: columns)
+  }
+}
+
+extension LogitRows {
+  /// How many of a sequence's rows get logits.
+  func count(of rows: Int) -> Int {
+    switch self {
+    case .all: rows
+    case .last: 1
+    case .none: 0
+    }
+  }
+}
+
+extension FloatRows {
+  fileprivate func part(_ range: Range<Int>) -> FloatRows {
+    FloatRows(base: base + range.lowerBound * columns, rows: range.count, columns: columns)
+  }
+}
+
+extension ForwardOutput {
+  /// One sequence's part of a pass over several.
+  func part(rows: Range<Int>, logits logitRows: Range<Int>) -> ForwardOutput {
+    ForwardOutput(
+      logits: logits.part(logitRows), finalHidden: finalHidden?.part(rows),
+      layers: layers.map { $0.part(rows) })
   }
 }

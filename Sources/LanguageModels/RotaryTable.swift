@@ -3,42 +3,39 @@ import Foundation
 /// Cosines and sines of all positions of a cache, computed when a position is first reached, in
 /// double precision and then rounded.
 final class RotaryTable {
-  /// Of the rows of the current pass. (rows, pairs)
-  let cosines: UnsafeMutablePointer<Float>
-  let sines: UnsafeMutablePointer<Float>
-
   private let frequencies: [Double]
-  private let tableCosines: UnsafeMutablePointer<Float>  // (capacity, pairs)
-  private let tableSines: UnsafeMutablePointer<Float>
+  private let cosines: UnsafeMutablePointer<Float>  // (capacity, pairs)
+  private let sines: UnsafeMutablePointer<Float>
   private var known = 0
   private let memory: KernelMemory
 
-  init(frequencies: [Double], capacity: Int, rows: Int) throws {
+  init(frequencies: [Double], capacity: Int) throws {
     let pairs = frequencies.count
     self.frequencies = frequencies
     memory = try KernelMemory(
-      bytes: (capacity + rows) * pairs * 2 * MemoryLayout<Float>.stride, for: "rotary tables")
+      bytes: capacity * pairs * 2 * MemoryLayout<Float>.stride, for: "rotary tables")
     cosines = memory.base.assumingMemoryBound(to: Float.self)
-    sines = cosines + rows * pairs
-    tableCosines = sines + rows * pairs
-    tableSines = tableCosines + capacity * pairs
+    sines = cosines + capacity * pairs
   }
 
-  /// Sets `cosines` and `sines` for rows at these positions.
-  func select(_ positions: UnsafePointer<Int32>, rows: Int) {
+  /// Writes a position's angles to a row of `rows`.
+  func copy(_ position: Int, to rows: RotaryRows, row: Int) {
     let pairs = frequencies.count
-    for row in 0..<rows {
-      let position = Int(positions[row])
-      while known <= position {
-        for pair in 0..<pairs {
-          let angle = Double(known) * frequencies[pair]
-          tableCosines[known * pairs + pair] = Float(cos(angle))
-          tableSines[known * pairs + pair] = Float(sin(angle))
-        }
-        known += 1
+    while known <= position {
+      for pair in 0..<pairs {
+        let angle = Double(known) * frequencies[pair]
+        cosines[known * pairs + pair] = Float(cos(angle))
+        sines[known * pairs + pair] = Float(sin(angle))
       }
-      (cosines + row * pairs).update(from: tableCosines + position * pairs, count: pairs)
-      (sines + row * pairs).update(from: tableSines + position * pairs, count: pairs)
+      known += 1
     }
+    (rows.cosines + row * pairs).update(from: cosines + position * pairs, count: pairs)
+    (rows.sines + row * pairs).update(from: sines + position * pairs, count: pairs)
   }
+}
+
+/// Cosines and sines of the rows of a pass. (rows, pairs)
+struct RotaryRows {
+  let cosines: UnsafeMutablePointer<Float>
+  let sines: UnsafeMutablePointer<Float>
 }

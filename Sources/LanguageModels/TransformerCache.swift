@@ -1,10 +1,10 @@
 import NunchiKernels
 
 /// Keys and values of one sequence in half precision, and the buffers that its forward passes
-/// compute in and return.
+/// return.
 ///
-/// A slot holds one token. Slots below `count` are committed; the rows of the last forward pass
-/// follow them until `commit(path:)` or `truncate(to:)`.
+/// A slot holds one token. Slots below `count` are committed; the rows of the last forward pass,
+/// and of those that it extended, follow them until `commit(path:)` or `truncate(to:)`.
 public final class TransformerCache: KVCache {
   public private(set) var count = 0
   /// A multiple of 16, at least what was asked for.
@@ -13,17 +13,22 @@ public final class TransformerCache: KVCache {
 
   /// One for each layer.
   let layers: UnsafePointer<nk_kv>
-  let workspace: Workspace
+  /// For each rotary of the configuration.
+  let rotaries: [RotaryTable]
   let outputs: OutputBuffers
+  /// Another cache's buffers that hold this one's part of a pass over several sequences, so that
+  /// they live as long as both.
+  var sharedOutputs: OutputBuffers?
   /// The model that made this cache: another's shapes would not fit.
   let weights: TransformerWeights
-  /// Embedding rows looked up since the file's pages were last released.
-  var embeddingLookups = 0
+  /// Of each pending row its parent, counted from the first pending one, -1 after the committed
+  /// tokens. (capacity)
+  let pendingParents: UnsafeMutablePointer<Int32>
+  /// Whether each pending row follows the one before it.
+  private(set) var pendingIsChain = true
 
   private let layerCount: Int
   private let memory: KernelMemory
-  /// Parents of the pending rows, to check paths.
-  private var pendingParents: [Int32] = []
 
   private static let mostTokens = 134_217_728
 
@@ -41,7 +46,9 @@ public final class TransformerCache: KVCache {
     try KernelMemory.check(overflow ? .max : bytes, for: purpose)
     let memory = try KernelMemory(bytes: bytes, for: purpose)
     let rows = min(TransformerModel.chunkRows, capacity)
-    workspace = try Workspace(model: model, rows: rows, capacity: capacity)
+    rotaries = try model.rotaryFrequencies.map {
+      try RotaryTable(frequencies: $0, capacity: capacity)
+    }
     outputs = OutputBuffers(
       vocabularySize: configuration.vocabularySize, hiddenSize: configuration.hiddenSize,
       leastRows: rows)
@@ -60,10 +67,13 @@ public final class TransformerCache: KVCache {
     self.capacity = capacity
     layerCount = configuration.layerCount
     weights = model.weights
-    pendingParents.reserveCapacity(rows)
+    pendingParents = .allocate(capacity: capacity)
   }
 
-  deinit { layers.deallocate() }
+  deinit {
+    layers.deallocate()
+    pendingParents.deallocate()
+  }
 
   public func commit(path: [Int]) {
     var parent: Int32 = -1
@@ -91,22 +101,35 @@ public final class TransformerCache: KVCache {
   /// Forgets the rows of the last pass.
   func dropPending() {
     pendingCount = 0
-    pendingParents.removeAll(keepingCapacity: true)
+    pendingIsChain = true
   }
 
-  /// Notes the rows of a pass that has just stored them.
-  func setPending(_ parents: [Int32]) {
-    pendingCount = parents.count
-    pendingParents.append(contentsOf: parents)
+  /// Whether the pending rows, with rows of these parents after them, are a chain.
+  func isChain(extendedBy parents: [Int32]) -> Bool {
+    pendingIsChain && parents.indices.allSatisfy { Int(parents[$0]) == pendingCount + $0 - 1 }
+  }
+
+  /// Notes the parents of rows that follow the pending ones and are about to be computed.
+  func place(_ parents: [Int32]) {
+    parents.withUnsafeBufferPointer { parents in
+      guard let base = parents.baseAddress else { return }
+      (pendingParents + pendingCount).update(from: base, count: parents.count)
+    }
+  }
+
+  /// Makes the rows of `place(_:)` pending, now that they are stored.
+  func addPending(_ rows: Int, isChain: Bool) {
+    pendingCount += rows
+    pendingIsChain = isChain
   }
 
   /// For tests: what holds after every call.
   func _checkInvariants() {
     precondition(capacity % 16 == 0 && capacity > 0)
     precondition(count >= 0 && pendingCount >= 0 && count + pendingCount <= capacity)
-    precondition(pendingParents.count == pendingCount)
-    for (row, parent) in pendingParents.enumerated() {
-      precondition(parent >= -1 && parent < row)
+    for row in 0..<pendingCount {
+      precondition(pendingParents[row] >= -1 && pendingParents[row] < row)
+      precondition(!pendingIsChain || pendingParents[row] == row - 1)
     }
     for layer in 0..<layerCount { precondition(layers[layer].capacity == capacity) }
   }

@@ -4,7 +4,8 @@ import ModelFiles
 ///
 /// Weights are shared and immutable; everything of one sequence is in its `TransformerCache`.
 public final class TransformerModel: LanguageModel {
-  /// The most rows that go through the layers together. Longer chains go in several pieces.
+  /// The most rows that go through the layers together, of all sequences. A longer chain, when
+  /// it is the only sequence, goes in several pieces.
   public static let chunkRows = 256
 
   public let configuration: ModelConfiguration
@@ -12,6 +13,8 @@ public final class TransformerModel: LanguageModel {
   let weights: TransformerWeights
   /// Radians per position of each pair, for each of the configuration's rotaries.
   let rotaryFrequencies: [[Double]]
+  /// What passes compute in.
+  let workspace: Workspace
 
   public var vocabularySize: Int { configuration.vocabularySize }
   public var hiddenSize: Int { configuration.hiddenSize }
@@ -52,6 +55,17 @@ public final class TransformerModel: LanguageModel {
       frequencies[0] = zip(frequencies[0], divisors).map { $0 / Double($1) }
     }
     rotaryFrequencies = frequencies
+    workspace = try Workspace(configuration: configuration, rows: Self.chunkRows)
+  }
+
+  /// The same model, its weights shared, computing with other threads.
+  /// - Throws: `LanguageModelError` when memory is short.
+  public init(sharing other: TransformerModel, pool: ComputePool) throws {
+    configuration = other.configuration
+    weights = other.weights
+    rotaryFrequencies = other.rotaryFrequencies
+    self.pool = pool
+    workspace = try Workspace(configuration: configuration, rows: Self.chunkRows)
   }
 
   public func makeCache(capacity: Int) throws -> TransformerCache {

@@ -1,7 +1,9 @@
 import NunchiKernels
 
-/// Activations of one cache's forward passes, reused from pass to pass. R is `rows`.
-final class Workspace {
+/// Activations of a model's forward passes, reused from pass to pass. R is `rows`.
+///
+/// All caches share it: it is only touched by who holds the model's compute pool.
+final class Workspace: @unchecked Sendable {
   /// The most rows of one chunk.
   let rows: Int
 
@@ -25,19 +27,18 @@ final class Workspace {
   let up: UnsafeMutablePointer<Float>
   /// The input of a product in int8, as wide as the widest.
   let quantized: UnsafeMutableRawPointer
-  /// -1, 0, 1, …: the parents of a chain's rows. (R)
-  let chainParents: UnsafeMutablePointer<Int32>
-  /// Each row's position in the sequence. (R)
-  let positions: UnsafeMutablePointer<Int32>
   /// For each rotary of the configuration.
-  let rotaries: [RotaryTable]
+  let rotaries: [RotaryRows]
   /// The products of one kernel call.
   let products: UnsafeMutablePointer<nk_product>
+  /// The sequences of one attention call. (R)
+  let attentionRows: UnsafeMutablePointer<nk_attention_rows>
+  /// Embedding rows looked up since the file's pages were last released.
+  var embeddingLookups = 0
 
   private let memory: KernelMemory
 
-  init(model: TransformerModel, rows: Int, capacity: Int) throws {
-    let configuration = model.configuration
+  init(configuration: ModelConfiguration, rows: Int) throws {
     self.rows = rows
     // (bytes of one row), rounded up so that every buffer starts at a multiple of 64.
     func floats(_ columns: Int) -> Int { (rows * columns * 4 + 63) / 64 * 64 }
@@ -49,12 +50,21 @@ final class Workspace {
       floats(configuration.kvWidth), floats(configuration.kvWidth),
       floats(configuration.queryWidth), floats(configuration.intermediateSize),
       floats(configuration.intermediateSize),
-      rows * nk_quantized_bytes(Int64(quantizedColumns)), floats(1), floats(1),
-      3 * MemoryLayout<nk_product>.stride,
+      (rows * nk_quantized_bytes(Int64(quantizedColumns)) + 63) / 64 * 64,
+      (3 * MemoryLayout<nk_product>.stride + 63) / 64 * 64,
+      rows * MemoryLayout<nk_attention_rows>.stride,
     ]
-    let memory = try KernelMemory(bytes: sizes.reduce(0, +), for: "activations")
+    let rotarySize = floats(configuration.headDim / 2)
+    let memory = try KernelMemory(
+      bytes: sizes.reduce(2 * rotarySize * configuration.rotaries.count, +), for: "activations")
     self.memory = memory
-    var next = memory.base
+    rotaries = configuration.rotaries.indices.map { index in
+      let cosines = memory.base + 2 * index * rotarySize
+      return RotaryRows(
+        cosines: cosines.assumingMemoryBound(to: Float.self),
+        sines: (cosines + rotarySize).assumingMemoryBound(to: Float.self))
+    }
+    var next = memory.base + 2 * rotarySize * configuration.rotaries.count
     var index = 0
     func take<Element>(_ type: Element.Type) -> UnsafeMutablePointer<Element> {
       defer {
@@ -73,12 +83,7 @@ final class Workspace {
     gate = take(Float.self)
     up = take(Float.self)
     quantized = UnsafeMutableRawPointer(take(UInt8.self))
-    chainParents = take(Int32.self)
-    positions = take(Int32.self)
     products = take(nk_product.self)
-    for row in 0..<rows { chainParents[row] = Int32(row) - 1 }
-    rotaries = try model.rotaryFrequencies.map {
-      try RotaryTable(frequencies: $0, capacity: capacity, rows: rows)
-    }
+    attentionRows = take(nk_attention_rows.self)
   }
 }

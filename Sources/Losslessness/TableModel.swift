@@ -11,12 +11,14 @@ public final class TableCache: KVCache {
   /// Forward passes on this cache.
   public fileprivate(set) var passes = 0
   fileprivate var pendingIsShallow = false
+  private let bug: TableModel.Bug?
   /// Committed tokens from here on were computed with layers left out.
   private var shallowFrom = Int.max
 
   /// An empty cache.
-  public init(capacity: Int) {
+  public init(capacity: Int, bug: TableModel.Bug? = nil) {
     self.capacity = capacity
+    self.bug = bug
   }
 
   deinit { rows?.deallocate() }
@@ -32,12 +34,12 @@ public final class TableCache: KVCache {
   public func commit(path: [Int]) {
     var parent: Int32 = -1
     if pendingIsShallow { shallowFrom = min(shallowFrom, tokens.count) }
-    for row in path {
+    for (place, row) in path.enumerated() {
       guard pending.tokens.indices.contains(row), pending.parents[row] == parent else {
         misuses.append("\(path) is no path of \(pending)")
         break
       }
-      tokens.append(pending.tokens[row])
+      tokens.append(pending.tokens[bug == .commitMovesNothing ? place : row])
       parent = Int32(row)
     }
     pending = ([], [])
@@ -45,6 +47,9 @@ public final class TableCache: KVCache {
 
   public func truncate(to length: Int) {
     if length > tokens.count { misuses.append("truncated \(tokens.count) to \(length)") }
+    if bug == .truncateOffByOne, length > 0, length < tokens.count {
+      tokens[length - 1] = tokens[length]
+    }
     tokens.removeSubrange(min(length, tokens.count)...)
     if tokens.count <= shallowFrom { shallowFrom = .max }
     pending = ([], [])
@@ -59,6 +64,24 @@ public struct TableError: Error {}
 public final class TableModel: LanguageModel {
   public typealias Cache = TableCache
 
+  /// What is wrong with the model or its cache: each breaks what a real one promises.
+  public enum Bug: String, CaseIterable, Sendable {
+    /// A row of a pass over many rows differs in its last bit.
+    case rowCount
+    /// A row sees the one before it in place of its parent.
+    case siblingVisible
+    /// A row at a distance of a chunk from the first misses a token.
+    case chunkBoundary
+    /// Accepted rows stay where they were computed, and others are committed in their place.
+    case commitMovesNothing
+    /// The last of the tokens kept is overwritten by the first one dropped.
+    case truncateOffByOne
+    /// A sequence is computed after the first one's tokens.
+    case neighbourVisible
+    /// Rows that grow from pending ones do not see them.
+    case growthForgets
+  }
+
   public let vocabularySize: Int
   public let hiddenSize = 1
   public let contextLength: Int
@@ -70,11 +93,12 @@ public final class TableModel: LanguageModel {
   public let sharpness: Float
   /// Another model's logits with this much noise: a draft model.
   public let base: TableModel?
+  public let bug: Bug?
 
   /// A model whose logits lie within `sharpness` of those of `base`, or of zero.
   public init(
     vocabularySize: Int, seed: UInt64 = 1, order: Int = .max, sharpness: Float = 3,
-    contextLength: Int = 4096, base: TableModel? = nil
+    contextLength: Int = 4096, base: TableModel? = nil, bug: Bug? = nil
   ) {
     self.vocabularySize = vocabularySize
     self.seed = seed
@@ -82,6 +106,7 @@ public final class TableModel: LanguageModel {
     self.sharpness = sharpness
     self.contextLength = contextLength
     self.base = base
+    self.bug = bug
   }
 
   /// A model that mostly agrees with this one.
@@ -91,7 +116,9 @@ public final class TableModel: LanguageModel {
       contextLength: contextLength, base: self)
   }
 
-  public func makeCache(capacity: Int) throws -> TableCache { TableCache(capacity: capacity) }
+  public func makeCache(capacity: Int) throws -> TableCache {
+    TableCache(capacity: capacity, bug: bug)
+  }
 
   /// The logits that follow a sequence of tokens. (vocabularySize)
   public func logits(after path: [Int32]) -> [Float] {
@@ -107,11 +134,14 @@ public final class TableModel: LanguageModel {
   public func forward(
     _ sequences: [SequenceRows<TableCache>], options: ForwardOptions
   ) throws -> [ForwardOutput] {
-    try sequences.map { try forward($0, options) }
+    try sequences.map { sequence in
+      let neighbour = bug == .neighbourVisible ? sequences[0].cache.tokens : nil
+      return try forward(sequence, options, context: neighbour ?? sequence.cache.tokens)
+    }
   }
 
   private func forward(
-    _ sequence: SequenceRows<TableCache>, _ options: ForwardOptions
+    _ sequence: SequenceRows<TableCache>, _ options: ForwardOptions, context: [Int32]
   ) throws -> ForwardOutput {
     let cache = sequence.cache
     let before = sequence.extendsPending ? cache.pending : (tokens: [], parents: [])
@@ -141,15 +171,18 @@ public final class TableModel: LanguageModel {
       var node = row
       while node >= 0 {
         path.append(tokens[node])
-        node = Int(parents[node])
+        node = bug == .siblingVisible ? node - 1 : Int(parents[node])
+        if bug == .growthForgets && node < before.tokens.count { break }
       }
-      let seen = cache.tokens + path.reversed()
+      var seen = context + path.reversed()
+      if bug == .chunkBoundary && row >= 256 { seen.removeFirst() }
       // Each layer left out adds noise of its own.
       let model = options.skippedLayers.sorted().reduce(self) {
         $0.noisy(1.5 / Float($1 + 1), seed: UInt64($1))
       }
       for (token, logit) in model.logits(after: seen).enumerated() {
-        rows[place * vocabularySize + token] = logit
+        let isOff = bug == .rowCount && tokens.count > 4 && token == 0
+        rows[place * vocabularySize + token] = isOff ? logit.nextUp : logit
       }
     }
     return ForwardOutput(

@@ -43,7 +43,7 @@ public struct GenerationOptions: Sendable {
   }
 
   /// Drafters for a target and the capacity of its cache; nil where nobody drafts.
-  /// - Throws: `SpeculationError` or `NunchiError.vocabularyMismatch`.
+  /// - Throws: `SpeculationError`, or `LanguageModelError` when memory is short.
   func takeSession(for target: Model, capacity: Int) throws -> DraftSession? {
     if let length = draftLength, length < 0 {
       throw SpeculationError.invalidSetting(
@@ -95,21 +95,26 @@ public struct DrafterChoice: Sendable {
   /// Continues where the last tokens stood before. Pays where output repeats input.
   public static let promptLookup = DrafterChoice(named: "prompt-lookup")
 
-  /// A smaller model of the same vocabulary. Load it with `Model.loadCompanion`.
-  public static func draftModel(_ model: Model, minimumConfidence: Double? = nil) -> DrafterChoice {
+  /// A smaller model, best of the same vocabulary; one of another drafts by its text. Load it
+  /// with `Model.loadCompanion`.
+  public static func draftModel(
+    _ model: Model, _ configuration: DraftModelConfiguration = DraftModelConfiguration()
+  ) -> DrafterChoice {
     var choice = DrafterChoice(named: "draft-model", draftModel: model)
-    choice.settings.minimumConfidence = minimumConfidence
+    choice.settings.draftModelConfiguration = configuration
     return choice
   }
 
   func make(for target: Model, length: Int?, capacity: Int) throws -> [any Drafter] {
-    if let draftModel, let reason = target.vocabularyMismatch(with: draftModel) {
-      throw NunchiError.vocabularyMismatch(
-        target: target.name, draft: draftModel.name, reason: reason)
-    }
     var settings = settings
+    var names = names
+    if let draftModel, target.vocabularyMismatch(with: draftModel) != nil {
+      names = names.map { $0 == "draft-model" ? "cross-vocabulary" : $0 }
+      settings.crossVocabulary.bridge = target.vocabularyBridge(to: draftModel)
+    }
     settings.length = length
     settings.capacity = capacity
+    settings.target = target.transformer
     settings.draftModel = draftModel?.transformer
     for (path, vocabulary) in [
       settings.datastore.map { ($0.path, $0.summary.vocabulary) },

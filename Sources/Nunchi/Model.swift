@@ -1,3 +1,4 @@
+import Drafters
 import Foundation
 import LanguageModels
 import ModelFiles
@@ -17,6 +18,8 @@ public final class Model: Sendable {
   /// What passes cost, once it is known.
   let costs = Mutex<VerificationCosts?>(nil)
   private let fingerprint = Mutex<UInt64?>(nil)
+  /// See `vocabularyBridge(to:)`.
+  let bridge = Mutex<(draft: Tokenizer, bridge: VocabularyBridge)?>(nil)
 
   /// Loads a model. Blocks; see `load` for use from asynchronous code.
   /// - Parameters:
@@ -68,8 +71,8 @@ public final class Model: Sendable {
     return try ComputePool(threads: threads ?? ProcessInfo.processInfo.activeProcessorCount)
   }
 
-  /// Why another model cannot draft for this one; nil when it can. Both must give the same ids
-  /// to the same tokens.
+  /// Why another model's tokens are not this one's; nil when both give the same ids to the same
+  /// tokens. Such a model drafts across vocabularies.
   public func vocabularyMismatch(with draft: Model) -> String? {
     let (mine, other) = (tokenizer, draft.tokenizer)
     if mine.vocabularySize != other.vocabularySize {

@@ -2,8 +2,6 @@ import Foundation
 
 /// What can go wrong between a model's name and its text.
 public enum NunchiError: Error, Equatable, Sendable {
-  /// A draft model whose tokens are not the target's.
-  case vocabularyMismatch(target: String, draft: String, reason: String)
   /// Messages for a model that says nowhere how to write them.
   case noChatTemplate(model: String, reason: String)
   case emptyStopString
@@ -13,8 +11,6 @@ public enum NunchiError: Error, Equatable, Sendable {
 extension NunchiError: CustomStringConvertible, LocalizedError {
   public var description: String {
     switch self {
-    case .vocabularyMismatch(let target, let draft, let reason):
-      "draft model \(draft): expected the vocabulary of \(target), found another one (\(reason))"
     case .noChatTemplate(let model, let reason):
       "model \(model): expected a chat template, found \(reason)"
     case .emptyStopString:

@@ -12,8 +12,14 @@ struct GenerationArguments: ParsableArguments {
       discussion: "Several, divided by commas, draft together."))
   var drafter: String?
 
-  @Option(help: "A smaller model of the same vocabulary that drafts.")
+  @Option(help: "A smaller model that drafts, of the same vocabulary or of another.")
   var draftModel: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How a draft model of another vocabulary drafts: auto, slem or tli.",
+      discussion: "slem encodes its text anew, tli draws among the tokens of both."))
+  var crossVocabulary = CrossVocabularyConfiguration.Method.auto
 
   @Option(help: "A file made by 'nunchi datastore build', for the rest drafter.")
   var datastore: String?
@@ -23,6 +29,19 @@ struct GenerationArguments: ParsableArguments {
 
   @Option(help: "Tokens to draft at each step; what pays on this machine if not given.")
   var draftLength: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "How the draft model drafts: chain, dynamic, opt, or children a level such as 4,2,1.",
+      discussion: "chain if not given.", valueName: "shape"))
+  var draftTree: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What decides which drafted tokens are kept; sample-and-match if not given.",
+      discussion: AcceptanceRules.entries.map { "\($0.name): \($0.summary)." }
+        .joined(separator: "\n")))
+  var rule: String?
 
   @Option(help: "0 takes the most probable token, always; 1 samples from the model as it is.")
   var temperature: Double = 0
@@ -53,6 +72,8 @@ struct GenerationArguments: ParsableArguments {
     ["auto"] + DrafterRegistry.entries.filter { !$0.isReference }.map(\.name)
   }
 
+  static var ruleNames: [String] { AcceptanceRules.entries.map(\.name) }
+
   func validate() throws {
     if let drafter { try Self.validate(drafter: drafter, draftModel: draftModel) }
     if let drafter, drafter.split(separator: ",").contains("rest"), datastore == nil {
@@ -60,6 +81,23 @@ struct GenerationArguments: ParsableArguments {
     }
     if let draftLength, !(0...128).contains(draftLength) {
       throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
+    }
+    if let draftTree {
+      do { _ = try DraftShape(parsing: draftTree) } catch {
+        throw ValidationError("--\(error)")
+      }
+      if draftModel == nil {
+        throw ValidationError("--draft-tree \(draftTree): expected --draft-model MODEL, found none")
+      }
+    }
+    if let rule {
+      if !Self.ruleNames.contains(rule) {
+        throw ValidationError(
+          "--rule: expected one of \(Self.ruleNames.joined(separator: ", ")), found \(rule)")
+      }
+      if rule == GreedyRule().name, temperature != 0 {
+        throw ValidationError("--rule \(rule): expected --temperature 0, found \(temperature)")
+      }
     }
     if maxTokens < 1 {
       throw ValidationError("--max-tokens: expected 1 or more, found \(maxTokens)")
@@ -82,10 +120,11 @@ struct GenerationArguments: ParsableArguments {
     if names.contains("none"), names.count > 1 {
       throw ValidationError("--drafter \(drafter): expected none alone, found it among others")
     }
-    if names.contains("draft-model"), draftModel == nil {
+    let usesModel = names.contains("draft-model") || names.contains("cross-vocabulary")
+    if usesModel, draftModel == nil {
       throw ValidationError("--drafter \(drafter): expected --draft-model MODEL, found none")
     }
-    if !names.contains("draft-model"), let draftModel {
+    if !usesModel, let draftModel {
       throw ValidationError(
         "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
     }
@@ -102,17 +141,28 @@ struct GenerationArguments: ParsableArguments {
     var choice = DrafterChoice(
       named: drafter ?? (draftModel == nil ? "auto" : "auto,draft-model"),
       draftModel: try draftModel.map { try loadModel($0, sharing: target) })
+    choice.settings.crossVocabulary.method = crossVocabulary
+    if let draftTree {
+      choice.settings.draftModelConfiguration.shape = try DraftShape(parsing: draftTree)
+    }
     choice.settings.datastore = try datastore.map {
       try Datastore(path: $0, vocabulary: target.vocabularyFingerprint)
     }
     choice.settings.suffixStore = try suffixStore.map {
       try SuffixStore(path: $0, vocabulary: target.vocabularyFingerprint)
     }
-    return GenerationOptions(
+    var options = GenerationOptions(
       drafter: choice, draftLength: draftLength, sampling: try sampling(), maxTokens: maxTokens,
       stop: stop)
+    if let rule { options.rule = try AcceptanceRules.named(rule) }
+    if !options.rule.isLossless {
+      writeError("Warning: --rule \(options.rule.name) is lossy: drafts change the output")
+    }
+    return options
   }
 }
+
+extension CrossVocabularyConfiguration.Method: ExpressibleByArgument {}
 
 /// Figures of a generation, as `--json` prints them.
 struct StatisticsReport: Encodable {

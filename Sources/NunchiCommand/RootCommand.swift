@@ -21,6 +21,7 @@ struct RootCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       DemoCommand.self, GenerateCommand.self, ChatCommand.self, BenchCommand.self,
-      ModelsCommand.self, InspectCommand.self, TokenizeCommand.self, DatastoreCommand.self,
+      VerifyCommand.self, ModelsCommand.self, InspectCommand.self, TokenizeCommand.self,
+      DatastoreCommand.self,
     ])
 }

@@ -91,12 +91,12 @@ final class ProgressBar {
     write("\(bar(share)) \(Int(share * 100)) % of \(formatBytes(total))\(speed)")
   }
 
-  /// Shows how much is done, from 0 to 1; at most ten times a second.
-  func update(share: Double) {
+  /// Shows how much is done, from 0 to 1, and of what; at most ten times a second.
+  func update(share: Double, saying what: String = "") {
     let now = ContinuousClock.now
     guard isTerminal, last.map({ now - $0 > .milliseconds(100) }) ?? true else { return }
     last = now
-    write("\(bar(share)) \(Int(share * 100)) %")
+    write("\(bar(share)) \(Int(share * 100)) % \(what)")
   }
 
   private func bar(_ share: Double) -> String {

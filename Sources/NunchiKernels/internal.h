@@ -12,22 +12,14 @@ typedef struct {
   int64_t M;
 } nk_linear_call;
 
-// Rows of one KV head that one attention task works on.
 typedef struct {
-  const nk_kv *kv;
   const nk_attention_options *options;
-  int64_t committed, M;
-  const int32_t *parents;
-  bool chain;
-  const float *q;
-  int64_t q_stride;
-  float *output;
-  int64_t output_stride;
+  int64_t q_stride, output_stride;
 } nk_attention_call;
 
 enum {
   NK_QUERIES = 8,           // queries (row, head) that one attention task handles at most
-  NK_MAX_TREE_DEPTH = 512,  // of a tree that is no chain
+  NK_MAX_TREE_DEPTH = 512,  // rows of a tree that is no chain
 };
 
 typedef struct {
@@ -39,10 +31,11 @@ typedef struct {
   void (*gated)(nk_activation activation, const float *gate, const float *up, float *out,
                 int64_t count);
   void (*add)(float *x, const float *y, int64_t count);
-  // Queries [first, first + count) of a KV head; query i is row i / group, head i % group.
+  // Queries [first, first + count) of a sequence's KV head; query i is of the row i / group after
+  // rows->first, head i % group.
   // scores has room for count * (committed + M rounded up to 16) floats.
-  void (*attention)(const nk_attention_call *call, int64_t kv_head, int64_t first, int64_t count,
-                    float *scores);
+  void (*attention)(const nk_attention_call *call, const nk_attention_rows *rows,
+                    int64_t kv_head, int64_t first, int64_t count, float *scores);
   int64_t (*argmax)(const float *x, int64_t count);
   double (*log_sum_exp)(const float *x, int64_t count);
   double (*read)(const void *data, size_t bytes);  // touches every byte

@@ -283,39 +283,62 @@ typedef struct {
   const nk_operations *operations;
   nk_attention_call call;
   nk_pool *pool;
+  const nk_attention_rows *sequences;
   size_t scratch;
-  int64_t queries, size, tasks;  // queries of a KV head, queries a task, tasks a KV head
+  int64_t kv_heads, group, size;  // queries of a row that share a KV head, queries a task
 } attention_context;
+
+static int64_t attention_queries(const attention_context *c, const nk_attention_rows *rows) {
+  return (rows->M - rows->first) * c->group;
+}
+
+// Tasks of one KV head.
+static int64_t attention_tasks(const attention_context *c, const nk_attention_rows *rows) {
+  return (attention_queries(c, rows) + c->size - 1) / c->size;
+}
 
 static void attention_task(void *context, int thread, int64_t begin, int64_t end) {
   const attention_context *c = context;
   float *scores = nk_pool_scratch(c->pool, thread, c->scratch);
+  const nk_attention_rows *rows = c->sequences;
+  int64_t before = 0;  // tasks of the sequences before `rows`
   for (int64_t i = begin; i < end; i++) {
+    int64_t tasks = attention_tasks(c, rows);
+    for (; i - before >= tasks * c->kv_heads; tasks = attention_tasks(c, ++rows))
+      before += tasks * c->kv_heads;
     // The last rows see the most: first come the long tasks, so that the threads end together.
-    int64_t task = c->tasks - 1 - i % c->tasks, first = task * c->size;
-    int64_t count = c->queries - first < c->size ? c->queries - first : c->size;
-    c->operations->attention(&c->call, i / c->tasks, first, count, scores);
+    int64_t task = tasks - 1 - (i - before) % tasks, first = task * c->size;
+    int64_t count = attention_queries(c, rows) - first;
+    c->operations->attention(&c->call, rows, (i - before) / tasks, first,
+                             count < c->size ? count : c->size, scores);
   }
 }
 
-bool nk_attention(nk_pool *pool, const nk_kv *kv, const nk_attention_options *options,
-                  int64_t committed, int64_t M, const int32_t *parents, const float *q,
-                  int64_t q_stride, float *output, int64_t output_stride) {
-  bool chain = true;
-  for (int64_t i = 0; i < M && chain; i++) chain = parents[i] == i - 1;
-  if (!chain && M > NK_MAX_TREE_DEPTH) return false;
-  attention_context c = {
-      .operations = nk_operations_current(),
-      .call = {kv, options, committed, M, parents, chain, q, q_stride, output, output_stride},
-      .pool = pool,
-      .queries = M * (options->heads / kv->kv_heads)};
+bool nk_attention(nk_pool *pool, const nk_attention_options *options,
+                  const nk_attention_rows *sequences, int64_t count, int64_t q_stride,
+                  int64_t output_stride) {
+  if (count <= 0) return true;
+  int64_t M = 0, longest = 0, tasks = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const nk_attention_rows *rows = sequences + i;
+    if (rows->parents && rows->M > NK_MAX_TREE_DEPTH) return false;
+    M += rows->M - rows->first;
+    if (rows->committed + rows->M > longest) longest = rows->committed + rows->M;
+  }
+  int64_t kv_heads = sequences->kv->kv_heads;
+  attention_context c = {.operations = nk_operations_current(),
+                         .call = {options, q_stride, output_stride},
+                         .pool = pool,
+                         .sequences = sequences,
+                         .kv_heads = kv_heads,
+                         .group = options->heads / kv_heads};
   // As many queries share one reading of the cache as keep all threads busy.
   int64_t share = M * options->heads / (nk_pool_threads(pool) * 2);
   c.size = share < 1 ? 1 : share > NK_QUERIES ? NK_QUERIES : share;
-  c.tasks = (c.queries + c.size - 1) / c.size;
-  c.scratch = (size_t)(c.size * ((committed + M + 15) / 16 * 16));
+  c.scratch = (size_t)(c.size * ((longest + 15) / 16 * 16));
   if (!nk_pool_reserve(pool, c.scratch)) return false;
-  nk_pool_run(pool, c.tasks * kv->kv_heads, 1, attention_task, &c);
+  for (int64_t i = 0; i < count; i++) tasks += attention_tasks(&c, sequences + i);
+  nk_pool_run(pool, tasks * kv_heads, 1, attention_task, &c);
   return true;
 }
 

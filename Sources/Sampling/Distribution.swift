@@ -1,3 +1,5 @@
+import Foundation
+
 /// Probabilities of tokens: over a whole vocabulary, or over a few of its tokens.
 public struct Distribution: Sendable, Equatable {
   /// The tokens, ascending; nil when token i has `probabilities[i]`.
@@ -44,6 +46,32 @@ public struct Distribution: Sendable, Equatable {
   /// The largest probability.
   public var maximum: Double { probabilities.max() ?? 0 }
 
+  /// H = −Σ p·ln p, in nats.
+  public var entropy: Double {
+    var sum = 0.0
+    for probability in probabilities where probability > 0 {
+      sum -= probability * log(probability)
+    }
+    return sum
+  }
+
+  /// The most probable tokens with their probabilities, most probable first, the lower token on
+  /// ties; none without probability.
+  public func mostProbable(_ count: Int) -> [(token: Int32, probability: Double)] {
+    var best: [(token: Int32, probability: Double)] = []
+    guard count > 0 else { return best }
+    best.reserveCapacity(count + 1)
+    var least = 0.0
+    for index in probabilities.indices where probabilities[index] > least {
+      let probability = probabilities[index]
+      let place = best.firstIndex { $0.probability < probability } ?? best.count
+      best.insert((tokens?[index] ?? Int32(index), probability), at: place)
+      if best.count > count { best.removeLast() }
+      if best.count == count { least = best[count - 1].probability }
+    }
+    return best
+  }
+
   /// The token where the cumulative probability, added up in the order of token ids, first
   /// exceeds `uniform` in [0, 1). Tokens without probability are never returned.
   public func token(at uniform: Double) -> Int32 {
@@ -61,12 +89,34 @@ public struct Distribution: Sendable, Equatable {
   ///
   /// When nothing is left, which only rounding can bring about, p itself.
   public func residual(after proposal: Distribution) -> Distribution {
+    residual(of: 1, after: proposal).distribution
+  }
+
+  /// max(share·p − q, 0): its mass, and normalised; p itself where the mass is 0.
+  /// - Complexity: O(n) in the number of tokens.
+  public func residual(
+    of share: Double, after proposal: Distribution
+  ) -> (mass: Double, distribution: Distribution) {
     var weights = probabilities
-    for index in weights.indices {
-      let token = tokens?[index] ?? Int32(index)
-      weights[index] = max(0, weights[index] - proposal[token])
+    if share != 1 { for index in weights.indices { weights[index] *= share } }
+    switch (tokens, proposal.tokens) {
+    case (nil, let taken?):
+      for (token, probability) in zip(taken, proposal.probabilities)
+      where weights.indices.contains(Int(token)) {
+        weights[Int(token)] = max(0, weights[Int(token)] - probability)
+      }
+    case (nil, nil):
+      for index in 0..<min(weights.count, proposal.probabilities.count) {
+        weights[index] = max(0, weights[index] - proposal.probabilities[index])
+      }
+    case (let own?, _):
+      for index in weights.indices {
+        weights[index] = max(0, weights[index] - proposal[own[index]])
+      }
     }
-    return weights.contains { $0 > 0 } ? Distribution(tokens: tokens, weights: weights) : self
+    var mass = 0.0
+    for weight in weights { mass += weight }
+    return mass > 0 ? (mass, Distribution(tokens: tokens, weights: weights)) : (0, self)
   }
 
   /// The distribution of a further draw that may not repeat `excluded`; nil when nothing is left.

@@ -46,6 +46,30 @@ enum Exponential {
     }
   }
 
+  /// The sum of these weights.
+  static func total(
+    of values: UnsafeBufferPointer<Float>, highest: Float, scale: Float
+  ) -> Double {
+    let raw = UnsafeRawBufferPointer(values)
+    var total = 0.0
+    // Floats within a piece, doubles across: as exact as the weights, and no array of them.
+    var block = 0
+    while block < values.count / 16 {
+      let end = min(block + 64, values.count / 16)
+      var lanes = SIMD16<Float>(repeating: 0)
+      while block < end {
+        let next = raw.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self)
+        lanes += sixteen(next, highest, scale)
+        block += 1
+      }
+      total += Double(lanes.sum())
+    }
+    var tail = SIMD16<Float>(repeating: -.infinity)
+    let start = values.count / 16 * 16
+    for index in start..<values.count { tail[index - start] = values[index] }
+    return total + Double(sixteen(tail, highest, scale).sum())
+  }
+
   private static func sixteen(
     _ values: SIMD16<Float>, _ highest: Float, _ scale: Float
   ) -> SIMD16<Float> {

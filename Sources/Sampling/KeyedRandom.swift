@@ -22,6 +22,31 @@ public protocol Chance {
   func accepts(_ probability: Double, position: Int, draw: Int) -> Bool
 }
 
+/// The same random choices, but for the drafters' stream, which is one of many: several drafters of
+/// one sequence must not draw with the same numbers, or their proposals depend on each other.
+public struct DrafterChance: Chance {
+  private let base: any Chance
+  private let number: Int
+
+  /// - Parameter number: the drafter's, from 0 to 126; number 0 draws as `base` does.
+  public init(_ base: any Chance, number: Int) {
+    self.base = base
+    self.number = number
+  }
+
+  public func token(
+    from distribution: Distribution, position: Int, stream: RandomStream, draw: Int
+  ) -> Int32 {
+    base.token(
+      from: distribution, position: position, stream: stream,
+      draw: stream == .drafter ? draw ^ number << 25 : draw)
+  }
+
+  public func accepts(_ probability: Double, position: Int, draw: Int) -> Bool {
+    base.accepts(probability, position: position, draw: draw)
+  }
+}
+
 /// Random numbers keyed by (seed, position, stream, draw): Philox4x32-10, a counter-based
 /// generator without state (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
 public struct KeyedRandom: Chance, Sendable, Equatable {

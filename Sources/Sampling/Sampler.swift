@@ -1,3 +1,5 @@
+import Foundation
+
 /// Turns rows of logits into tokens and distributions.
 public struct Sampler: Sendable {
   public let parameters: SamplingParameters
@@ -55,6 +57,25 @@ public struct Sampler: Sendable {
         keep(weights.indices.filter { weights[$0] >= parameters.minP }, &tokens, &weights)
       }
       return Distribution(tokens: tokens, weights: weights)
+    }
+  }
+
+  /// The most probable tokens of `distribution` with their probabilities, most probable first, the
+  /// lower token on ties. Greedy sampling, which is certain of anything, is judged by temperature 1
+  /// over the whole vocabulary.
+  public func mostProbableTokens(
+    _ count: Int, logits: UnsafeMutableBufferPointer<Float>, context: [Int32]
+  ) throws -> [(token: Int32, probability: Double)] {
+    guard parameters.isGreedy else {
+      return try distribution(logits: logits, context: context).mostProbable(count)
+    }
+    return try withPenalty(logits, context) { logits in
+      let (best, highest) = try Selection.argmax(logits)
+      let total = Exponential.total(of: logits, highest: highest, scale: 1)
+      let found = count == 1 ? [Int32(best)] : Selection.largest(count, of: logits)
+      return found.sorted { (logits[Int($1)], $0) < (logits[Int($0)], $1) }.map {
+        (token: $0, probability: Double(Foundation.exp(logits[Int($0)] - highest)) / total)
+      }
     }
   }
 

@@ -45,7 +45,8 @@ struct CandidateTree {
   ) {
     var places = [Int](repeating: DraftTree.root, count: tree.count)
     for node in 0..<tree.count {
-      let parent = tree.parents[node] == DraftTree.root
+      let parent =
+        tree.parents[node] == DraftTree.root
         ? DraftTree.root : places[tree.parents[node]]
       guard tree.depths[node] <= longest else { continue }
       let support =

@@ -290,7 +290,8 @@ final class DraftComposer {
     _ index: Int, _ budget: DraftBudget, _ context: DraftContext, _ plan: inout DraftPlan
   ) throws -> DraftTree {
     var watch = Stopwatch()
-    let tree = try drafters[index].draft(after: context, budget: budget)
+    let tree = try drafters[index].draft(
+      after: context.drawing(asDrafter: index), budget: budget)
     if let token = tree.tokens.first(where: { $0 < 0 || Int($0) >= context.vocabularySize }) {
       throw SpeculationError.tokenOutsideVocabulary(
         token: token, source: "drafter \(names[index])", vocabularySize: context.vocabularySize)
@@ -334,8 +335,9 @@ final class DraftComposer {
       self.candidates.settle(agreement: agreement)
       self.candidates.dropAll()
       func rate(_ rows: Int, _ tokens: Double) -> Double {
-        (others.tokens + tokens) / (controller.ratio(rows: others.rows + rows)
-          + controller.overhead)
+        (others.tokens + tokens)
+          / (controller.ratio(rows: others.rows + rows)
+            + controller.overhead)
       }
       self.rate = rate(1, 1)
       // What a drafter wants to learn from is in, whatever it brings.

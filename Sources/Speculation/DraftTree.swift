@@ -84,8 +84,10 @@ public struct DraftTree: Sendable, Equatable {
     precondition(parent >= Self.root && parent < count, "parent \(parent) of \(count) nodes")
     if proposal == .deterministic, let twin = child(of: parent, token: token) {
       // What was drawn by chance keeps its score: that another agrees tells of the draw.
-      if proposals[twin] == .deterministic { scores[twin] = max(scores[twin], score) }
-      probes[twin] = probes[twin] || isProbe
+      if proposals[twin] == .deterministic {
+        scores[twin] = max(scores[twin], score)
+        probes[twin] = probes[twin] || isProbe
+      }
       return twin
     }
     tokens.append(token)

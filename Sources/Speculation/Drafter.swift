@@ -55,6 +55,15 @@ public struct DraftContext {
     self.minimumPathProbability = minimumPathProbability
     self.targetCache = targetCache
   }
+
+  /// The same for one of several drafters, which must not draw with the same numbers.
+  func drawing(asDrafter number: Int) -> DraftContext {
+    guard number > 0 else { return self }
+    return DraftContext(
+      tokens: tokens, vocabularySize: vocabularySize, sampler: sampler,
+      chance: DrafterChance(chance, number: number), style: style,
+      minimumPathProbability: minimumPathProbability, targetCache: targetCache)
+  }
 }
 
 /// What one forward pass of the target computed: logits, and inner states as far as the drafter

@@ -15,6 +15,7 @@ public enum SpeculationError: Error, Equatable, Sendable {
   /// A drafter's model cannot draft for this target.
   case incompatibleModel(expected: String, found: String)
   case unknownDrafter(name: String, known: [String])
+  case unknownRule(name: String, known: [String])
   case notBegun
 }
 
@@ -37,6 +38,8 @@ extension SpeculationError: CustomStringConvertible, LocalizedError {
       "draft model: expected \(expected), found \(found)"
     case .unknownDrafter(let name, let known):
       "drafter: expected one of \(known.joined(separator: ", ")), found \(name)"
+    case .unknownRule(let name, let known):
+      "acceptance rule: expected one of \(known.joined(separator: ", ")), found \(name)"
     case .notBegun:
       "generator: next() was called before begin(prompt:)"
     }

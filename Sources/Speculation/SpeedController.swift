@@ -39,7 +39,8 @@ public final class SpeedController {
   /// V(k) as last seen.
   func ratio(rows: Int) -> Double {
     rows < ratios.count
-      ? ratios[rows] : ratios[ratios.count - 1] * costs.ratio(rows: rows)
+      ? ratios[rows]
+      : ratios[ratios.count - 1] * costs.ratio(rows: rows)
         / costs.ratio(rows: ratios.count - 1)
   }
 

@@ -23,20 +23,15 @@ final class WordEncoder: @unchecked Sendable {
         encodeWords(text)
       }
     case .sentencePiece:
-      escape(text, isFirst: isFirst, model.spacePrefix)
-      escaped.withUnsafeBufferPointer { text in
-        switch model.merges {
-        case .ranked(let merges): encodeSentencePiece(text, model, merges, &output)
-        case .scored(let merges): encodeSentencePiece(text, model, merges, &output)
-        }
-      }
+      encodeSentencePiece(
+        text, isFirst: isFirst, prefix: model.spacePrefix, model, to: &output)
     }
   }
 
   // MARK: Byte-level BPE
 
   @inline(__always)
-  private func encodeByteLevel(
+  func encodeByteLevel(
     _ word: UnsafeBufferPointer<UInt8>, _ model: WordModel, _ merges: RankedMerges,
     _ output: inout [Int32]
   ) {
@@ -78,6 +73,19 @@ final class WordEncoder: @unchecked Sendable {
   }
 
   // MARK: SentencePiece
+
+  func encodeSentencePiece(
+    _ text: UnsafeBufferPointer<UInt8>, isFirst: Bool, prefix: TokenizerDescription.SpacePrefix,
+    _ model: WordModel, to output: inout [Int32]
+  ) {
+    escape(text, isFirst: isFirst, prefix)
+    escaped.withUnsafeBufferPointer { text in
+      switch model.merges {
+      case .ranked(let merges): encodeSentencePiece(text, model, merges, &output)
+      case .scored(let merges): encodeSentencePiece(text, model, merges, &output)
+      }
+    }
+  }
 
   /// Writes the text into `escaped`, spaces as ▁.
   private func escape(

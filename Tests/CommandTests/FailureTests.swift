@@ -26,6 +26,27 @@ extension CommandTests {
         (generate + ["--draft-length=-1"], "--draft-length: expected 0 to 128, found -1"),
         (generate + ["--draft-length", "-1"], "--draft-length"),
         (generate + ["--draft-length", "many"], "'many' is invalid"),
+        (
+          generate + ["--rule", "hope"],
+          "--rule: expected one of sample-and-match, greedy, rejection-sampling, "
+            + "block-verification, typical-lossy, found hope"
+        ),
+        (
+          generate + ["--rule", "greedy", "--temperature", "0.8"],
+          "--rule greedy: expected --temperature 0, found 0.8"
+        ),
+        (
+          generate + ["--draft-model", CommandTests.model, "--draft-tree", "bush"],
+          "--draft-tree: expected chain, dynamic, opt or widths such as 4,2,1, found bush"
+        ),
+        (
+          generate + ["--draft-model", CommandTests.model, "--draft-tree", "4,0"],
+          "--draft-tree: expected widths of 1 or more, found 4,0"
+        ),
+        (
+          generate + ["--draft-tree", "dynamic"],
+          "--draft-tree dynamic: expected --draft-model MODEL, found none"
+        ),
         (generate + ["--temperature=-1"], "temperature: expected a number from 0 up, found -1"),
         (generate + ["--temperature", "-1"], "--temperature"),
         (generate + ["--temperature", "nan"], "temperature"),

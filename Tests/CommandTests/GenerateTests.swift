@@ -76,6 +76,21 @@ extension CommandTests {
       #expect(two.tokenIds == plain.tokenIds)
     }
 
+    @Test("a draft model of another vocabulary changes nothing but the rounds, where one is cached")
+    func otherVocabulary() async throws {
+      guard await isCached("Gemma-3-270M") else { return }
+      let common = [Self.prompt, "--max-tokens", "13", "--ignore-end"]
+      let plain = try await generateJSON(common)
+      for method in ["auto", "slem", "tli"] {
+        let found = try await generateJSON(
+          common + [
+            "--draft-model", "Gemma-3-270M", "--cross-vocabulary", method, "--draft-length", "3",
+          ])
+        #expect(found.tokenIds == plain.tokenIds)
+        #expect(found.statistics.drafted > 0)
+      }
+    }
+
     @Test("a fixed draft length is kept, and changes nothing but the rounds")
     func draftLength() async throws {
       let common = [Self.prompt, "--max-tokens", "13", "--ignore-end"]

@@ -37,6 +37,8 @@ extension CommandTests {
           generate                Continue a text, or answer a question.
           chat                    Talk with a model in the terminal.
           bench                   Measure.
+          verify                  Check that speculation changes nothing of a model's
+                                  output.
           models                  List, fetch and check models.
           inspect                 Show a model's architecture, sizes, tensors,
                                   tokenizer and memory needs.
@@ -96,6 +98,19 @@ extension CommandTests {
           --draft-length <draft-length>
                                   Tokens to draft at each step; adapted to recent
                                   acceptance if not given.
+          --draft-tree <shape>    How the draft model drafts: chain, dynamic, opt, or
+                                  children a level such as 4,2,1.
+                chain if not given.
+          --rule <rule>           What decides which drafted tokens are kept;
+                                  sample-and-match if not given.
+                sample-and-match: the tokens of plain decoding, the same for the same
+                seed.
+                greedy: the most probable tokens; needs temperature 0.
+                rejection-sampling: the distribution of plain decoding, token by token.
+                block-verification: the distribution of plain decoding, the draft as a
+                whole: accepts more.
+                typical-lossy: LOSSY: changes the output, keeping all that the model
+                finds plausible.
           --temperature <temperature>
                                   0 takes the most probable token, always; 1 samples
                                   from the model as it is. (default: 0.0)
@@ -131,17 +146,29 @@ extension CommandTests {
           ["chat"],
           [
             "<model>", "--system", "--context", "--drafter", "--draft-model", "--draft-length",
-            "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty", "--seed",
+            "--draft-tree", "--rule", "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty", "--seed",
             "--max-tokens", "--stop", "--stats", "--threads",
           ]
         ),
-        (["bench"], ["speed"]),
+        (["bench"], ["run", "speed"]),
+        (
+          ["bench", "run"],
+          [
+            "<model>", "--threads", "--suite", "--drafter", "--draft-model", "--max-tokens",
+            "--temperature", "--seed", "--limit", "--per-category", "--plain-text", "--output",
+            "--trace", "--json",
+          ]
+        ),
         (
           ["bench", "speed"],
           [
             "<model>", "-p", "-n", "--threads", "--verify", "--context", "--depth", "--rounds",
             "--json", "1,2,3,4,6,8,12,16,24,32",
           ]
+        ),
+        (
+          ["verify"],
+          ["<model>", "--drafter", "--draft-model", "--quick", "--json", "--threads"]
         ),
         (["models"], ["list", "fetch", "verify", "path"]),
         (["models", "list"], ["--category", "--json"]),

@@ -1,7 +1,7 @@
 import Foundation
-@testable import Nunchi
 
 @testable import Evaluation
+@testable import Nunchi
 
 /// A prompt's step: its time is that of the pass, and a little of the drafter's.
 func promptStep(verify: Double, draft: Double = 0) -> StepTrace {

@@ -37,7 +37,7 @@ import Testing
     try withTemporaryFile { path in
       let data = try write(to: path)
       let lineEnds = data.indices.filter { data[$0] == 0x0A }
-      for length in stride(from: 0, through: data.count, by: 7) {
+      for length in stride(from: 0, through: data.count, by: 53) {
         try data.prefix(length).write(to: URL(fileURLWithPath: path))
         let file = try RecordFile(path: path, conditions: conditions())
         let whole = length > lineEnds[4] ? 2 : length > lineEnds[2] ? 1 : 0

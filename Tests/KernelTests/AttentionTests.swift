@@ -40,17 +40,60 @@ private final class AttentionCase {
   }
 
   /// Attention of the tokens `rows`, which lie in the slots after the committed ones.
-  func attend(committed: Int, rows: [Int], parents: [Int32], options: nk_attention_options)
-    -> [Float]
-  {
-    var kv = kv, options = options
-    let q = rows.flatMap { queries[$0 * 192..<($0 + 1) * 192] }
-    var output = [Float](repeating: .nan, count: rows.count * 192)
-    let done = nk_attention(
-      pool.pointer, &kv, &options, Int64(committed), Int64(rows.count), parents, q, 192, &output,
-      192)
-    #expect(done)
-    return output
+  /// - Parameter first: the row to begin with. `rows` has those from there on, `parents` all;
+  ///   nil says that they are a chain.
+  func attend(
+    committed: Int, rows: [Int], first: Int = 0, parents: [Int32]?,
+    options: nk_attention_options
+  ) -> [Float] {
+    attendTogether([(self, committed, rows, first, parents)], options: options, pool: pool)[0]
+  }
+}
+
+/// Attention of several sequences in one call.
+private func attendTogether(
+  _ sequences: [(
+    test: AttentionCase, committed: Int, rows: [Int], first: Int, parents: [Int32]?
+  )],
+  options: nk_attention_options, pool: TestPool
+) -> [[Float]] {
+  let rows = sequences.reduce(0) { $0 + $1.rows.count }
+  let q = UnsafeMutablePointer<Float>.allocate(capacity: rows * 192)
+  let output = UnsafeMutablePointer<Float>.allocate(capacity: rows * 192)
+  output.initialize(repeating: .nan, count: rows * 192)
+  let kvs = UnsafeMutablePointer<nk_kv>.allocate(capacity: sequences.count)
+  var calls: [nk_attention_rows] = []
+  var row = 0
+  for (index, sequence) in sequences.enumerated() {
+    (kvs + index).initialize(to: sequence.test.kv)
+    for (offset, token) in sequence.rows.enumerated() {
+      for i in 0..<192 { q[(row + offset) * 192 + i] = sequence.test.queries[token * 192 + i] }
+    }
+    let parents = sequence.parents.map { parents in
+      let copy = UnsafeMutablePointer<Int32>.allocate(capacity: parents.count)
+      copy.initialize(from: parents, count: parents.count)
+      return copy
+    }
+    calls.append(
+      nk_attention_rows(
+        kv: kvs + index, committed: Int64(sequence.committed), first: Int64(sequence.first),
+        M: Int64(sequence.first + sequence.rows.count), parents: parents, q: q + row * 192,
+        output: output + row * 192))
+    row += sequence.rows.count
+  }
+  defer {
+    for call in calls { call.parents?.deallocate() }
+    q.deallocate()
+    output.deallocate()
+    kvs.deallocate()
+  }
+  var options = options
+  #expect(nk_attention(pool.pointer, &options, calls, Int64(calls.count), 192, 192))
+  row = 0
+  return sequences.map { sequence in
+    defer { row += sequence.rows.count }
+    return Array(
+      UnsafeBufferPointer(start: output + row * 192, count: sequence.rows.count * 192))
   }
 }
 
@@ -144,6 +187,55 @@ struct AttentionTests {
     }
   }
 
+  @Test("A tree's last rows alone have the bits of the whole tree", arguments: 0..<3)
+  func laterRows(variant: Int) throws {
+    let options = Self.variants[variant], committed = 21, M = 30
+    var random = TestRandom(5)
+    let pool = try TestPool(2)
+    let test = try AttentionCase(slots: committed + M, seed: 9, pool: pool)
+    test.store(Array(0..<committed + M))
+    let parents = (0..<M).map { Int32($0 == 0 ? -1 : random.below($0 + 1) - 1) }
+    let rows = Array(committed..<committed + M)
+    onEverySet { set in
+      let whole = test.attend(
+        committed: committed, rows: rows, parents: parents, options: options)
+      for first in [1, 7, 16, M - 1] {
+        let later = test.attend(
+          committed: committed, rows: Array(rows[first...]), first: first, parents: parents,
+          options: options)
+        #expect(sameBits(later[...], whole[(first * 192)...]), "from row \(first)")
+      }
+    }
+  }
+
+  @Test("Sequences of one call have the bits of each alone", arguments: [1, 2, 4, 8])
+  func sequencesTogether(count: Int) throws {
+    let pool = try TestPool(2)
+    var random = TestRandom(UInt64(count))
+    let sequences = try (0..<count).map { index in
+      let committed = [0, 5, 16, 40, 300, 17, 1, 90][index], M = 1 + random.below(9)
+      let test = try AttentionCase(
+        slots: committed + M, seed: UInt64(50 + index), pool: pool)
+      test.store(Array(0..<committed + M))
+      let first = random.below(M)
+      let parents = (0..<M).map { Int32($0 == 0 ? -1 : random.below($0 + 1) - 1) }
+      return (
+        test, committed, Array(committed + first..<committed + M), first,
+        index % 3 == 2 ? nil : parents
+      )
+    }
+    onEverySet { set in
+      for options in Self.variants {
+        let together = attendTogether(sequences, options: options, pool: pool)
+        for (index, (test, committed, rows, first, parents)) in sequences.enumerated() {
+          let alone = test.attend(
+            committed: committed, rows: rows, first: first, parents: parents, options: options)
+          #expect(sameBits(together[index], alone), "sequence \(index)")
+        }
+      }
+    }
+  }
+
   @Test("A chain of many rows has the bits of one row at a time, with every set")
   func chainRows() throws {
     let n = 70, options = Self.variants[1]
@@ -153,8 +245,11 @@ struct AttentionTests {
     var reference: [Float] = []
     onEverySet { set in
       let chain = test.attend(
+        committed: 3, rows: Array(3..<n), parents: nil, options: options)
+      let asTree = test.attend(
         committed: 3, rows: Array(3..<n), parents: (0..<Int32(n - 3)).map { $0 - 1 },
         options: options)
+      #expect(sameBits(chain, asTree), "\(String(cString: nk_isa_name(set)))")
       if reference.isEmpty {
         for row in 3..<n {
           reference += test.attend(committed: row, rows: [row], parents: [-1], options: options)

@@ -49,6 +49,7 @@ private let prompts = [
     #expect(!plain.isEmpty)
     // The model drafts for itself: what it is expected to accept, it accepts.
     var settings = DrafterSettings(capacity: 256, draftModel: model.transformer)
+    settings.target = model.transformer
     settings.sequence = prompt + plain
     settings.seed = UInt64(index)
     var writer = DatastoreWriter(vocabulary: 0, vocabularySize: model.tokenizer.vocabularySize)
@@ -136,7 +137,9 @@ private let prompts = [
     #expect(await refused(GenerationOptions(maxTokens: -1)).contains("max tokens"))
     #expect(
       await refused(GenerationOptions(drafter: DrafterChoice(named: "oracles")))
-        .contains("drafter: expected one of none, prompt-lookup, draft-model, found oracles"))
+        .contains(
+          "drafter: expected one of none, prompt-lookup, draft-model, cross-vocabulary, found oracles"
+        ))
     #expect(
       await refused(GenerationOptions(drafter: DrafterChoice(named: "draft-model")))
         .contains("draft model"))
@@ -146,17 +149,23 @@ private let prompts = [
   }
 
   @Test(
-    "a draft model with another vocabulary is refused with the reason",
+    "a draft model with another vocabulary drafts by its text, and the output is the plain one",
     .enabled(if: TestModels.isCached("Gemma-3-270M")))
   func otherVocabulary() async throws {
     let model = try await TestModels.smol.value
     let other = try await model.loadCompanion("Gemma-3-270M")
-    let options = GenerationOptions(drafter: .draftModel(other), maxTokens: 4)
-    await #expect {
-      _ = try await collect(model.generate("Hello", options: options))
-    } throws: { error in
-      guard case NunchiError.vocabularyMismatch = error else { return false }
-      return "\(error)".contains("SmolLM2-135M") && "\(error)".contains("Gemma-3-270M")
+    let prompt = "The capital of France is"
+    let plain = try await collect(
+      model.generate(prompt, options: GenerationOptions(maxTokens: 16)))
+    for method in CrossVocabularyConfiguration.Method.allCases {
+      var choice = DrafterChoice.draftModel(other)
+      choice.crossVocabulary = method
+      let options = GenerationOptions(drafter: choice, draftLength: 4, maxTokens: 16)
+      let found = try await collect(model.generate(prompt, options: options))
+      #expect(found.text == plain.text && found.result?.tokens == plain.result?.tokens)
+      #expect(try #require(found.result).statistics.accepted > 0)
+      let sources = found.result?.traces.flatMap(\.sources) ?? []
+      #expect(Set(sources) == ["cross-vocabulary"])
     }
   }
 }

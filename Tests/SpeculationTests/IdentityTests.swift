@@ -47,6 +47,8 @@ private func controller() throws -> SpeedController {
       let limits = GenerationLimits(maxTokens: 60)
       var settings = DrafterSettings(
         length: 16, capacity: 512, draftModel: target.noisy(0.8))
+      settings.target = target
+      settings.layerSkip.skippedLayers = [1, 2]
       settings.sequence = try plainSequence(target, samplings[sampling], limits)
       settings.datastore = try temporaryDatastore([settings.sequence], vocabularySize: 16)
       for policy in (0...9).map(DraftLengthPolicy.fixed) + [.controlled(try controller())] {

@@ -3,36 +3,36 @@ import Sampling
 import Speculation
 
 /// Speculative decoding with a smaller language model of the same vocabulary
-/// (Leviathan et al., 2211.17192; Chen et al., 2302.01318). It drafts a chain.
+/// (Leviathan et al., 2211.17192; Chen et al., 2302.01318). It drafts a chain or a tree, one pass
+/// of the draft model a level; the nodes of a tree share keys and values along their paths.
 ///
-/// It keeps a cache of its own. Before drafting, the cache is cut back to what it has in common
-/// with the sequence, and the tokens it has not seen are computed in one pass.
+/// It keeps a cache of its own. What is accepted of its tree stays in it; tokens it has not seen,
+/// such as the bonus token or those that others drafted, are computed in one pass with the next
+/// draft.
 public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
-  public struct Configuration: Sendable, Equatable {
-    /// The most tokens of a draft.
-    public var length: Int
-    /// Ends a draft where the draft model's largest probability, after temperature, top-k and
-    /// top-p, is lower than this. nil always drafts to full length.
-    public var minimumConfidence: Double?
-
-    public init(length: Int = 8, minimumConfidence: Double? = nil) {
-      self.length = length
-      self.minimumConfidence = minimumConfidence
-    }
-  }
+  public typealias Configuration = DraftModelConfiguration
 
   public let name = "draft-model"
   public let model: Model
   public let configuration: Configuration
   private let cache: Model.Cache
   private let capacity: Int
-  /// The tokens in `cache`.
+  /// The tokens in `cache`, without pending ones.
   private var cached: [Int32] = []
+  /// Nodes of the last draft that the model has computed, in the order of their rows.
+  private var pending = Rows()
+
+  private struct Rows {
+    var tokens: [Int32] = []
+    /// Rows; -1 for the root's children.
+    var parents: [Int32] = []
+  }
 
   /// Rows of one pass over tokens not yet seen, as the generator's own.
   private let chunk = 512
 
   /// - Parameter capacity: the most tokens of a sequence; at most the model's context is used.
+  /// - Throws: `SpeculationError.invalidSetting`, or what the cache's memory makes fail.
   public init(
     model: Model, capacity: Int, configuration: Configuration = Configuration()
   ) throws {
@@ -40,6 +40,7 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
       throw SpeculationError.invalidSetting(
         name: "draft length", expected: "1 or more", found: "\(configuration.length)")
     }
+    _ = try GrowthPlan(configuration.shape, length: configuration.length, limit: 1)
     self.model = model
     self.configuration = configuration
     self.capacity = min(capacity, model.contextLength)
@@ -53,74 +54,101 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   }
 
   public func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree {
-    var tree = DraftTree()
-    var tokens = context.tokens
-    let length = min(
-      configuration.length, budget.depth, budget.nodes, capacity - tokens.count + 1)
-    // The target's vocabulary may be padded to another size: what it lacks is never proposed.
-    let vocabularySize = min(model.vocabularySize, context.vocabularySize)
-    var parent = DraftTree.root
-    for _ in 0..<max(0, length) {
-      guard let row = try catchUp(with: tokens[...], logits: .last) else { break }
-      let logits = UnsafeMutableBufferPointer(rebasing: row[..<vocabularySize])
-      guard let (token, proposal) = try propose(logits, tokens, tree.count, context) else {
-        break
+    let known = context.tokens.count
+    guard !budget.isEmpty, known <= capacity else { return DraftTree() }
+    let plan = try GrowthPlan(
+      configuration.shape, length: configuration.length, limit: budget.nodes)
+    // The last level needs no rows of its own.
+    let depth = min(plan.depth, budget.depth, (capacity - known) / plan.width + 1)
+    guard var logits = try catchUp(with: context.tokens[...], logits: .last) else {
+      return DraftTree()
+    }
+    var growth = TreeGrowth(
+      limit: budget.nodes, minimumProbability: context.minimumPathProbability)
+    var parents = [DraftTree.root]
+    for level in 1...depth {
+      let before = growth.expected
+      let new = try grow(&growth, under: parents, logits, plan, context)
+      guard level < depth, goesOn(growth, new, since: before, plan, context) else { break }
+      parents = best(plan.width, of: new, growth, plan)
+      guard !parents.isEmpty else { break }
+      logits = try compute(parents, &growth, isFirst: level == 1)
+    }
+    return growth.tree(source: name)
+  }
+
+  public func commit(_ tokens: [Int32], states: TargetStates) throws {
+    guard !pending.tokens.isEmpty else { return }
+    var path: [Int] = []
+    for token in tokens {
+      let parent = Int32(path.last ?? -1)
+      let row = pending.tokens.indices.first {
+        pending.parents[$0] == parent && pending.tokens[$0] == token
       }
-      parent = tree.add(token, under: parent, proposal: proposal, source: name)
-      tokens.append(token)
+      guard let row else { break }
+      path.append(row)
     }
-    return tree
+    cache.commit(path: path)
+    cached.append(contentsOf: tokens.prefix(path.count))
+    pending = Rows()
   }
 
-  /// The next token of the chain; nil where confidence ends it. Confidence is judged before the
-  /// draw, so that ending a draft tells nothing about the token.
-  private func propose(
-    _ logits: UnsafeMutableBufferPointer<Float>, _ tokens: [Int32], _ distance: Int,
+  /// Whether another level is worth its pass.
+  private func goesOn(
+    _ growth: TreeGrowth, _ new: Range<Int>, since before: Double, _ plan: GrowthPlan,
     _ context: DraftContext
-  ) throws -> (Int32, Proposal)? {
-    if let threshold = configuration.minimumConfidence {
-      guard try confidence(logits, tokens, context) >= threshold else { return nil }
-    }
-    if context.sampler.parameters.isGreedy {
-      return (
-        try context.sampler.mostProbableToken(logits: logits, context: tokens), .deterministic
-      )
-    }
-    let q = try context.sampler.distribution(logits: logits, context: tokens)
-    switch context.style {
-    case .matching:
-      let token = context.chance.token(
-        from: q, position: tokens.count, stream: .target, draw: 0)
-      return (token, .deterministic)
-    case .sampled:
-      // A position is drafted again after a rejection before it. Its distance from the root is
-      // then another, so each draw has a fresh number.
-      let token = context.chance.token(
-        from: q, position: tokens.count, stream: .drafter, draw: distance)
-      return (token, .sampled(q))
-    }
+  ) -> Bool {
+    guard plan.minimumGain > 0 else { return true }
+    guard draws(context) else { return growth.expected - before >= plan.minimumGain }
+    // What a level adds depends on tokens drawn before it, and through the places it takes could
+    // tell of them. Its best node does not: one below the limit can only have worse descendants.
+    return new.contains { growth[$0].isKept && growth[$0].probability >= plan.minimumGain }
   }
 
-  private func confidence(
-    _ logits: UnsafeMutableBufferPointer<Float>, _ tokens: [Int32], _ context: DraftContext
-  ) throws -> Double {
-    // A greedy distribution is certain of anything: judge by temperature 1.
-    let sampler =
-      context.sampler.parameters.isGreedy
-      ? Sampler(try SamplingParameters(temperature: 1)) : context.sampler
-    return try sampler.distribution(logits: logits, context: tokens).maximum
+  /// The nodes of a level that get children, most probable first.
+  private func best(
+    _ count: Int, of level: Range<Int>, _ growth: TreeGrowth, _ plan: GrowthPlan
+  ) -> [Int] {
+    let able = level.filter {
+      growth[$0].isKept && plan.childCount(place: growth[$0].place) > 0 && !growth.isRepeated($0)
+    }
+    guard able.count > count else { return able }
+    let ordered = able.sorted {
+      (growth[$1].probability, $0) < (growth[$0].probability, $1)
+    }
+    return Array(ordered.prefix(count))
+  }
+
+  /// Computes nodes in one pass; returns their logits, row by row.
+  private func compute(
+    _ nodes: [Int], _ growth: inout TreeGrowth, isFirst: Bool
+  ) throws -> FloatRows {
+    var rows = Rows()
+    for (index, node) in nodes.enumerated() {
+      let parent = growth[node].parent
+      rows.tokens.append(growth[node].token)
+      rows.parents.append(parent == DraftTree.root ? -1 : growth[parent].row)
+      growth[node].row = Int32(pending.tokens.count + index)
+    }
+    let output = try model.forward(
+      [
+        SequenceRows(
+          cache: cache, tokens: rows.tokens, parents: rows.parents, extendsPending: !isFirst)
+      ], options: ForwardOptions())[0]
+    pending.tokens += rows.tokens
+    pending.parents += rows.parents
+    return output.logits
   }
 
   /// Brings the cache to exactly `tokens`; returns the last row's logits if asked for and there
   /// was a row to compute.
-  private func catchUp(
-    with tokens: ArraySlice<Int32>, logits: LogitRows
-  ) throws -> UnsafeMutableBufferPointer<Float>? {
+  private func catchUp(with tokens: ArraySlice<Int32>, logits: LogitRows) throws -> FloatRows? {
     let limit = logits == .none ? tokens.count : tokens.count - 1
     var start = zip(cached, tokens.prefix(limit)).prefix { $0 == $1 }.count
     cache.truncate(to: start)
     cached.removeSubrange(start...)
-    var last: UnsafeMutableBufferPointer<Float>?
+    pending = Rows()
+    var last: FloatRows?
     while start < tokens.count {
       let end = min(start + chunk, tokens.count)
       let rows = Array(tokens[start..<end])
@@ -128,7 +156,7 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
         chain: rows, cache: cache, logits: end == tokens.count ? logits : .none)
       cache.commit(path: Array(rows.indices))
       cached.append(contentsOf: rows)
-      if end == tokens.count && logits == .last { last = output.logits[0] }
+      if end == tokens.count && logits == .last { last = output.logits }
       start = end
     }
     return last

@@ -41,6 +41,10 @@ public final class LookaheadDrafter: Drafter {
   private static let poolCapacity = 1 << 13
   /// The score of a probe: chosen for what it teaches, hardly ever accepted.
   private static let probeScore = 0.02
+  /// How often the target takes the first token of the n-gram seen last, last but one, …, and
+  /// each later one: measured on Spec-Bench with SmolLM2-135M and Qwen2.5-Coder-1.5B.
+  private static let firstRates = [0.42, 0.3, 0.22, 0.18]
+  private static let laterRates = [0.7, 0.55, 0.42]
 
   /// - Throws: `SpeculationError.invalidSetting` for numbers out of range.
   public init(_ configuration: Configuration = Configuration()) throws {
@@ -97,7 +101,10 @@ public final class LookaheadDrafter: Drafter {
       var parent = DraftTree.root
       for (depth, token) in pool.ngram(rank, after: pending).prefix(budget.depth).enumerated() {
         if tree.count == limit && tree.child(of: parent, token: token) == nil { break }
-        let score = depth == 0 ? 0.3 / Double(rank + 1) : 0.5
+        let score =
+          depth == 0
+          ? Self.firstRates[min(rank, Self.firstRates.count - 1)]
+          : Self.laterRates[min(rank, Self.laterRates.count - 1)]
         parent = tree.add(token, under: parent, score: score, source: name)
       }
     }

@@ -25,7 +25,8 @@ struct TokenContext: Equatable {
 
   /// A hash of the last `order` tokens, another for each order.
   func hash(order: Int) -> UInt64 {
-    var hash = UInt64(order)
+    // Large, since 0 would stay 0: a token equal to a small seed would vanish.
+    var hash = UInt64(order) &* 0xD6E8_FEB8_6659_FD93
     for place in 0..<order {
       hash = (hash ^ UInt64(UInt32(bitPattern: tokens[place]))) &* 0x9E37_79B9_7F4A_7C15
       hash ^= hash >> 29

@@ -154,15 +154,24 @@ typedef struct {
   int64_t window;   // 0: all; otherwise a token sees the last `window` positions, itself included
 } nk_attention_options;
 
-/// Attention of M rows that follow `committed` cached tokens (slots 0 ..< committed) and lie
-/// themselves in slots committed ..< committed + M (already stored). parents[i] < i is the row
-/// that row i follows, -1 where it follows the committed tokens. A row sees the committed
-/// tokens, its ancestors and itself.
-/// q, output (M, heads * head_dim) with row strides in floats.
-/// False only when scratch memory cannot be had.
-bool nk_attention(nk_pool *pool, const nk_kv *kv, const nk_attention_options *options,
-                  int64_t committed, int64_t M, const int32_t *parents, const float *q,
-                  int64_t q_stride, float *output, int64_t output_stride);
+/// The tree of one sequence: M rows that follow `committed` cached tokens (slots 0 ..< committed)
+/// and lie themselves in slots committed ..< committed + M (already stored). A row sees the
+/// committed tokens, its ancestors and itself. Rows from `first` on are computed.
+typedef struct {
+  const nk_kv *kv;
+  int64_t committed, first, M;
+  // (M) parents[i] < i is the row that row i follows, -1 where it follows the committed tokens;
+  // NULL: a chain, each row follows the one before it.
+  const int32_t *parents;
+  const float *q;  // (M - first, heads * head_dim)
+  float *output;   // (M - first, heads * head_dim)
+} nk_attention_rows;
+
+/// Attention of `count` sequences, whose caches have the same heads. Row strides in floats.
+/// False when scratch memory cannot be had, or a tree is too large (512 rows).
+bool nk_attention(nk_pool *pool, const nk_attention_options *options,
+                  const nk_attention_rows *sequences, int64_t count, int64_t q_stride,
+                  int64_t output_stride);
 
 // ---------------------------------------------------------------- logits
 

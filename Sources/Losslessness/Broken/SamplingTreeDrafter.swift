@@ -2,7 +2,7 @@ import LanguageModels
 import Sampling
 import Speculation
 
-/// Draws trees from a model's distribution, siblings without replacement.
+/// Draws trees from a model's distribution, siblings with or without replacement.
 public final class SamplingTreeDrafter: Drafter {
   /// What is wrong with the drafter.
   public enum Bug: String, CaseIterable, Sendable {
@@ -18,12 +18,15 @@ public final class SamplingTreeDrafter: Drafter {
   public let model: TableModel
   /// Children of a node.
   public let width: Int
+  /// Whether siblings may have drawn the same token.
+  public let hasReplacement: Bool
   public let bug: Bug?
 
   /// - Parameter bug: nil draws and records as it should.
-  public init(model: TableModel, width: Int, bug: Bug? = nil) {
+  public init(model: TableModel, width: Int, hasReplacement: Bool = false, bug: Bug? = nil) {
     self.model = model
     self.width = width
+    self.hasReplacement = hasReplacement
     self.bug = bug
   }
 
@@ -38,7 +41,7 @@ public final class SamplingTreeDrafter: Drafter {
         try context.sampler.distribution(logits: $0, context: tokens)
       }
       for _ in 0..<width where tree.count < budget.nodes {
-        let siblings = tree.children(of: parent).map { tree.tokens[$0] }
+        let siblings = hasReplacement ? [] : tree.children(of: parent).map { tree.tokens[$0] }
         guard let left = q.without(siblings) else { break }
         let token =
           if bug == .greedyAsSampled {
