@@ -95,6 +95,11 @@ extension CommandTests {
                 draft-model if --draft-model is given, otherwise none.
           --draft-model <draft-model>
                                   A smaller model of the same vocabulary that drafts.
+          --datastore <datastore> A file made by 'nunchi datastore build', for the rest
+                                  drafter.
+          --suffix-store <suffix-store>
+                                  Keep outputs in this file, and let the suffix drafter
+                                  match in earlier ones.
           --draft-length <draft-length>
                                   Tokens to draft at each step; adapted to recent
                                   acceptance if not given.

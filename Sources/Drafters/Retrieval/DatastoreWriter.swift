@@ -25,7 +25,6 @@ public struct DatastoreWriter {
         path: "document \(documents + 1)", field: "token", expected: "0 to \(vocabularySize - 1)",
         found: "\(token)")
     }
-    tokens.reserveCapacity(tokens.count + document.count + 1)
     tokens += document.lazy.map { UInt32($0) }
     tokens.append(SuffixArray.separator)
     documents += 1

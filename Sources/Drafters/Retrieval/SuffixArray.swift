@@ -66,13 +66,20 @@ enum SuffixArray {
           place += 1
         }
       }
+      let next = pivot == separator ? limit : depth + 1
       // Recursion into all parts but the largest: its depth stays logarithmic.
-      let parts = [
-        (low..<less, depth), (less..<greater, pivot == separator ? limit : depth + 1),
-        (greater..<high, depth),
-      ].sorted { $0.0.count < $1.0.count }
-      for (part, depth) in parts.dropLast() { sort(array, part, tokens, from: depth, to: limit) }
-      (low, high, depth) = (parts[2].0.lowerBound, parts[2].0.upperBound, parts[2].1)
+      if greater - less >= max(less - low, high - greater) {
+        sort(array, low..<less, tokens, from: depth, to: limit)
+        sort(array, greater..<high, tokens, from: depth, to: limit)
+        (low, high, depth) = (less, greater, next)
+      } else {
+        sort(array, less..<greater, tokens, from: next, to: limit)
+        let (small, large) =
+          less - low < high - greater
+          ? (low..<less, greater..<high) : (greater..<high, low..<less)
+        sort(array, small, tokens, from: depth, to: limit)
+        (low, high) = (large.lowerBound, large.upperBound)
+      }
     }
   }
 
