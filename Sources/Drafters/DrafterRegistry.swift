@@ -93,7 +93,7 @@ public enum DrafterRegistry {
   public static func make(_ name: String, _ settings: DrafterSettings) throws -> any Drafter {
     guard let entry = entries.first(where: { $0.name == name }) else {
       throw SpeculationError.unknownDrafter(
-        name: name, known: entries.filter { !$0.isReference }.map(\.name))
+        name: name, known: ["auto"] + entries.filter { !$0.isReference }.map(\.name))
     }
     return try entry.make(settings)
   }

@@ -26,7 +26,8 @@ public struct GenerationResult: Sendable {
 ///     try generator.begin(prompt: model.tokens(of: "Once upon a time"), options: options)
 ///     while let text = try generator.next() { print(text, terminator: "") }
 ///
-/// It blocks, and serves one thread at a time.
+/// Several generators of one model may decode together, in one pass a step (`next(_:)`). It blocks,
+/// and serves one thread at a time.
 public final class TextGenerator {
   public let model: Model
   /// Asked before each forward pass; when it says true, `CancellationError` is thrown.
@@ -94,14 +95,26 @@ public final class TextGenerator {
 
   /// The text of the next step, which may be empty; nil when the generation has ended.
   public func next() throws -> String? {
-    guard !isFinished else { return nil }
-    let text = try step()
-    if isFinished { try suffixStore?.append(Array(generator.output)) }
-    return text
+    try Self.next([self])[0]
   }
 
-  private func step() throws -> String? {
-    guard let new = try generator.next() else { return finish("") }
+  /// The next texts of several generators of one model, decoded together. Each has the text that
+  /// it would have alone.
+  public static func next(_ generators: [TextGenerator]) throws -> [String?] {
+    let active = generators.indices.filter { !generators[$0].isFinished }
+    let steps = try SpeculativeGenerator.next(active.map { generators[$0].generator })
+    var texts = [String?](repeating: nil, count: generators.count)
+    for (index, step) in zip(active, steps) { texts[index] = try generators[index].take(step) }
+    return texts
+  }
+
+  private func take(_ step: [Int32]?) throws -> String {
+    let shown = step.map(show) ?? finish("")
+    if isFinished { try suffixStore?.append(Array(generator.output)) }
+    return shown
+  }
+
+  private func show(_ new: [Int32]) -> String {
     var shown = ""
     for (index, token) in new.enumerated() {
       let isStopToken = generator.finishReason == .stop && index == new.count - 1

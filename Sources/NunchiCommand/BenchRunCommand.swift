@@ -1,4 +1,5 @@
 import ArgumentParser
+import Drafters
 import Evaluation
 import Foundation
 import LanguageModels

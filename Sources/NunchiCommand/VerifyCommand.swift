@@ -45,11 +45,9 @@ struct VerifyCommand: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
-    let drafts = drafter.filter { $0.split(separator: ",").contains("draft-model") }
     for name in drafter {
-      // A draft model that one of them uses is no mistake of the others.
       try GenerationArguments.validate(
-        drafter: name, draftModel: drafts.isEmpty || drafts.contains(name) ? draftModel : nil)
+        drafter: name, hasDraftModel: draftModel != nil, hasDatastore: false)
     }
   }
 

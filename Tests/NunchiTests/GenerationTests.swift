@@ -137,9 +137,7 @@ private let prompts = [
     #expect(await refused(GenerationOptions(maxTokens: -1)).contains("max tokens"))
     #expect(
       await refused(GenerationOptions(drafter: DrafterChoice(named: "oracles")))
-        .contains(
-          "drafter: expected one of none, prompt-lookup, draft-model, cross-vocabulary, found oracles"
-        ))
+        .contains("drafter: expected one of auto, none, prompt-lookup,"))
     #expect(
       await refused(GenerationOptions(drafter: DrafterChoice(named: "draft-model")))
         .contains("draft model"))
@@ -159,7 +157,7 @@ private let prompts = [
       model.generate(prompt, options: GenerationOptions(maxTokens: 16)))
     for method in CrossVocabularyConfiguration.Method.allCases {
       var choice = DrafterChoice.draftModel(other)
-      choice.crossVocabulary = method
+      choice.settings.crossVocabulary.method = method
       let options = GenerationOptions(drafter: choice, draftLength: 4, maxTokens: 16)
       let found = try await collect(model.generate(prompt, options: options))
       #expect(found.text == plain.text && found.result?.tokens == plain.result?.tokens)

@@ -1,4 +1,5 @@
 import LanguageModels
+import Losslessness
 import Sampling
 import Speculation
 import Testing

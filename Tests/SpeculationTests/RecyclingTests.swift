@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import Losslessness
 import Sampling
 import Speculation
 import Testing
