@@ -6,6 +6,14 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+// Code is inlined across modules in release builds, and SwiftPM rebuilds a target only when one that
+// it names has changed. So each target names all that it is built from, not only its neighbours:
+// otherwise an incremental build keeps stale copies of types whose layout has changed.
+let models: [Target.Dependency] = ["LanguageModels", "ModelFiles", "NunchiKernels"]
+let speculation: [Target.Dependency] = models + ["Sampling", "Speculation"]
+let drafting: [Target.Dependency] = speculation + ["Drafters"]
+let library: [Target.Dependency] = drafting + ["Tokenization", "Nunchi"]
+
 let package = Package(
   name: "nunchi",
   platforms: [.macOS(.v15)],
@@ -31,25 +39,22 @@ let package = Package(
       swiftSettings: strict),
     .target(name: "Sampling", swiftSettings: strict),
     .target(
-      name: "Speculation", dependencies: ["LanguageModels", "Sampling"], swiftSettings: strict),
-    .target(name: "Drafters", dependencies: ["Speculation"], swiftSettings: strict),
+      name: "Speculation", dependencies: models + ["Sampling"], swiftSettings: strict),
+    .target(name: "Drafters", dependencies: speculation, swiftSettings: strict),
     // Proofs that speculation changes nothing, for the tests and for `nunchi verify`.
-    .target(
-      name: "Losslessness", dependencies: ["Speculation", "Drafters"], swiftSettings: strict),
-    .target(
-      name: "Nunchi", dependencies: ["Drafters", "Tokenization", "ModelFiles"],
-      swiftSettings: strict),
+    .target(name: "Losslessness", dependencies: drafting, swiftSettings: strict),
+    .target(name: "Nunchi", dependencies: drafting + ["Tokenization"], swiftSettings: strict),
     // Suites, runs and metrics.
-    .target(name: "Evaluation", dependencies: ["Nunchi"], swiftSettings: strict),
+    .target(name: "Evaluation", dependencies: library, swiftSettings: strict),
     .executableTarget(
       name: "NunchiCommand",
-      dependencies: [
-        "Nunchi", "Drafters", "Evaluation", "Losslessness", "ModelFiles", "Tokenization",
+      dependencies: library + [
+        "Evaluation", "Losslessness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     // The README's library example, built with the rest so that it costs nothing more.
     .executableTarget(
-      name: "Example", dependencies: ["Nunchi"], path: "Examples", swiftSettings: strict),
+      name: "Example", dependencies: library, path: "Examples", swiftSettings: strict),
 
     // The VNNI kernels with their one instruction emulated.
     .target(name: "VNNIEmulation", dependencies: ["NunchiKernels"], path: "Tests/VNNIEmulation"),
@@ -58,19 +63,20 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "ModelFilesTests", dependencies: ["ModelFiles"], swiftSettings: strict),
     .testTarget(
-      name: "TokenizationTests", dependencies: ["Tokenization", "ModelFiles", "Nunchi"],
+      name: "TokenizationTests", dependencies: library,
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
-      name: "LanguageModelsTests", dependencies: ["LanguageModels"],
+      name: "LanguageModelsTests", dependencies: models,
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(name: "SamplingTests", dependencies: ["Sampling"], swiftSettings: strict),
     .testTarget(
-      name: "SpeculationTests", dependencies: ["Speculation", "Drafters", "Losslessness"],
+      name: "SpeculationTests", dependencies: drafting + ["Losslessness"],
       swiftSettings: strict),
     .testTarget(
-      name: "NunchiTests", dependencies: ["Nunchi"],
+      name: "NunchiTests", dependencies: library,
       resources: [.copy("Goldens")], swiftSettings: strict),
-    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation"], swiftSettings: strict),
+    .testTarget(
+      name: "EvaluationTests", dependencies: library + ["Evaluation"], swiftSettings: strict),
     .testTarget(name: "CommandTests", swiftSettings: strict),
   ]
 )

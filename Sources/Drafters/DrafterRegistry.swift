@@ -79,12 +79,15 @@ public enum DrafterRegistry {
   /// What `auto` stands for: drafters that need no further file or model and pay somewhere.
   public static let automatic = ["suffix", "recycling"]
 
-  /// The drafters of several names, `auto` among them or not; each is made once.
+  /// The drafters of several names, `auto` among them or not; each is made once. A draft model
+  /// with a bridge to another vocabulary drafts across it.
   /// - Throws: `SpeculationError`.
   public static func make(names: [String], _ settings: DrafterSettings) throws -> [any Drafter] {
+    let crosses = settings.crossVocabulary.bridge != nil
     var made: [String] = []
-    for name in names.flatMap({ $0 == "auto" ? automatic : [$0] }) where !made.contains(name) {
-      made.append(name)
+    for name in names.flatMap({ $0 == "auto" ? automatic : [$0] }) {
+      let name = name == "draft-model" && crosses ? "cross-vocabulary" : name
+      if !made.contains(name) { made.append(name) }
     }
     return try made.map { try make($0, settings) }
   }

@@ -4,7 +4,8 @@ import Speculation
 public enum TestedRules {
   /// A new rule is one more line, and is then held to its guarantee.
   public static let all: [any AcceptanceRule] = [
-    GreedyRule(), SampleAndMatch(), RejectionSampling(),
+    GreedyRule(), SampleAndMatch(), RejectionSampling(), BlockVerification(),
+    TypicalAcceptance(),
   ]
 
   /// Rules that promise plain decoding's own tokens.

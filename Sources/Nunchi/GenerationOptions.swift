@@ -109,10 +109,6 @@ public struct DrafterChoice: Sendable {
     var settings = settings(for: target)
     settings.length = length
     settings.capacity = capacity
-    // A draft model of another vocabulary drafts by another name.
-    let names = names.map {
-      $0 == "draft-model" && settings.crossVocabulary.bridge != nil ? "cross-vocabulary" : $0
-    }
     for (path, vocabulary) in [
       settings.datastore.map { ($0.path, $0.summary.vocabulary) },
       settings.suffixStore.map { ($0.path, $0.vocabulary) },

@@ -75,7 +75,8 @@ public struct TraceFile: Sendable {
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     var header: Header?
     var traces: [StepTrace] = []
-    for (index, line) in data.split(separator: 0x0A).enumerated() {
+    for (index, line) in data.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated()
+    where !line.isEmpty {
       func malformed(_ expected: String, _ found: String) -> NunchiError {
         .malformedTrace(path: path, line: index + 1, expected: expected, found: found)
       }
@@ -92,9 +93,17 @@ public struct TraceFile: Sendable {
       } else if let trace = try? decoder.decode(StepTrace.self, from: line) {
         guard header != nil else { throw malformed("a header before the steps", "a step") }
         guard trace.isSound else { throw malformed("a draft tree", "parents out of order") }
+        if trace.phase == .round, let last = traces.last {
+          // A generation's steps follow one another without a gap.
+          let expected = last.position &+ last.tokens.count
+          guard trace.position == expected else {
+            throw malformed("position \(expected)", "\(trace.position)")
+          }
+        }
         traces.append(trace)
       } else {
-        throw malformed("a header or a step of a trace", "\(String(decoding: line.prefix(40), as: UTF8.self))…")
+        throw malformed(
+          "a header or a step of a trace", "\(String(decoding: line.prefix(40), as: UTF8.self))…")
       }
     }
     guard let header else {
@@ -114,5 +123,6 @@ extension StepTrace {
         && proposal.tokens.count == proposal.scores.count
         && proposal.parents.indices.allSatisfy { (-1..<$0).contains(proposal.parents[$0]) }
     } && drafted.count == parents.count && accepted.count < max(1, tokens.count)
+      && position >= 0 && position < Int(Int32.max)
   }
 }

@@ -35,7 +35,7 @@ struct VerifyCommand: AsyncParsableCommand {
   @Option(help: "A drafter to check; may be given several times, and name several together.")
   var drafter: [String] = []
 
-  @Option(help: "A smaller model of the same vocabulary that drafts.")
+  @Option(help: "A smaller model that drafts, of the same vocabulary or of another.")
   var draftModel: String?
 
   @Flag(help: "Fewer cases: less than a minute on a small model.")

@@ -26,10 +26,11 @@ struct Calibration: Sendable, Equatable, Codable {
   }
 
   /// The probability that a node with this score is accepted when its parent is.
-  func probability(score: Double, depth: Int) -> Double {
+  /// - Parameter prior: what to take it for before anything is known; nil takes the score.
+  func probability(score: Double, depth: Int, prior: Double? = nil) -> Double {
     let found = cells[cell(score, depth)]
     return Double(
-      (found.hits + Self.trust * Float(score)) / (found.trials + Self.trust))
+      (found.hits + Self.trust * Float(prior ?? score)) / (found.trials + Self.trust))
   }
 
   /// A node whose parent was accepted: was it as well?
@@ -69,6 +70,44 @@ struct Survival: Sendable, Equatable, Codable {
       reached *= rate
       sum += reached
       return sum
+    }
+  }
+}
+
+/// Whether several drafters proposed a node.
+enum Consensus: Sendable {
+  /// One did, and nobody proposed anything else in its place.
+  case single
+  /// One did, and another proposed something else: each is less likely then.
+  case contested
+  /// Several did.
+  case agreed
+}
+
+/// What agreement and disagreement of drafters say beyond their own estimates.
+struct ConsensusCalibrations: Sendable, Equatable, Codable {
+  private var contested = Calibration()
+  private var agreed = Calibration()
+  /// Of nodes that others contest, this share is accepted of what one drafter's own estimate says
+  /// (Spec-Bench, SmolLM2 and Qwen2.5: a half to two thirds).
+  private static let contestedShare = 0.6
+
+  /// - Parameter support: the calibrated estimate of the drafter that is surest of it.
+  func probability(_ consensus: Consensus, support: Double, depth: Int) -> Double {
+    switch consensus {
+    case .single: support
+    case .contested:
+      contested.probability(
+        score: support, depth: depth, prior: Self.contestedShare * support)
+    case .agreed: agreed.probability(score: support, depth: depth)
+    }
+  }
+
+  mutating func record(_ consensus: Consensus, support: Double, depth: Int, accepted: Bool) {
+    switch consensus {
+    case .single: break  // the drafter's own calibration has it
+    case .contested: contested.record(score: support, depth: depth, accepted: accepted)
+    case .agreed: agreed.record(score: support, depth: depth, accepted: accepted)
     }
   }
 }

@@ -10,11 +10,13 @@ struct CandidateTree {
     var proposal: Proposal
     /// Who proposed it first.
     var source: Int
-    /// How many drafters proposed it.
-    var supporters: Int
-    /// The chance that it is accepted if its parent is: of one drafter calibrated, of several
-    /// as if they were independent.
+    /// All who proposed it, a bit each.
+    var supporters: UInt64
+    /// The chance that it is accepted if its parent is, calibrated: that of the drafter which is
+    /// surest. Drafters that agree have mostly seen the same, so they do not add up.
     var support: Double
+    /// What the drafters' agreement says of that. Set by `settle`.
+    var consensus = Consensus.single
     var isProbe: Bool
     /// Its children: the last one, and of a child the one before it.
     var lastChild = DraftTree.root
@@ -63,15 +65,15 @@ struct CandidateTree {
         nodes[twin].isProbe = nodes[twin].isProbe || tree.probes[node]
         // What was drawn by chance keeps its own estimate: that two agree tells of the draw.
         if nodes[twin].proposal == .deterministic {
-          nodes[twin].support = 1 - (1 - nodes[twin].support) * (1 - support)
-          nodes[twin].supporters += 1
+          nodes[twin].support = max(nodes[twin].support, support)
+          nodes[twin].supporters |= 1 << source
         }
         continue
       }
       places[node] = nodes.count
       var new = Node(
         token: tree.tokens[node], parent: parent, depth: tree.depths[node],
-        proposal: tree.proposals[node], source: source, supporters: 1, support: support,
+        proposal: tree.proposals[node], source: source, supporters: 1 << source, support: support,
         isProbe: tree.probes[node])
       if parent == DraftTree.root {
         new.previousSibling = lastRoot
@@ -84,16 +86,22 @@ struct CandidateTree {
     }
   }
 
-  /// Computes the probabilities: supporters that agree are calibrated together, siblings share
-  /// what there is.
-  mutating func settle(agreement: Calibration) {
+  /// Computes the probabilities: drafters that agree or disagree are calibrated together, siblings
+  /// share what there is.
+  mutating func settle(_ calibrations: ConsensusCalibrations) {
     var sums = [Double](repeating: 0, count: nodes.count + 1)
+    // Who proposed any child of a node.
+    var proposers = [UInt64](repeating: 0, count: nodes.count + 1)
+    for node in nodes { proposers[node.parent + 1] |= node.supporters }
     for index in nodes.indices {
-      let node = nodes[index]
-      nodes[index].probability =
-        node.supporters > 1
-        ? agreement.probability(score: node.support, depth: node.depth) : node.support
-      sums[node.parent + 1] += nodes[index].probability
+      let supporters = nodes[index].supporters
+      let parent = nodes[index].parent
+      nodes[index].consensus =
+        supporters & (supporters - 1) != 0
+        ? .agreed : proposers[parent + 1] != supporters ? .contested : .single
+      nodes[index].probability = calibrations.probability(
+        nodes[index].consensus, support: nodes[index].support, depth: nodes[index].depth)
+      sums[parent + 1] += nodes[index].probability
     }
     for index in nodes.indices {
       let parent = nodes[index].parent
@@ -113,16 +121,18 @@ struct CandidateTree {
     }
   }
 
-  /// Marks a node with all its ancestors as kept; says how many were not before.
-  mutating func keep(_ node: Int) -> Int {
-    var added = 0
-    var node = node
-    while node != DraftTree.root, !nodes[node].isKept {
-      nodes[node].isKept = true
-      added += 1
-      node = nodes[node].parent
+  /// Marks a node with all its ancestors as kept, if they are no more than there is room for; says
+  /// how many were not before.
+  mutating func keep(_ node: Int, room: Int) -> Int {
+    var path: [Int] = []
+    var place = node
+    while place != DraftTree.root, !nodes[place].isKept {
+      path.append(place)
+      place = nodes[place].parent
     }
-    return added
+    guard path.count <= room else { return 0 }
+    for place in path { nodes[place].isKept = true }
+    return path.count
   }
 
   mutating func dropAll() {
@@ -134,12 +144,17 @@ struct CandidateTree {
   func kept(names: [String]) -> DraftTree {
     var tree = DraftTree()
     var places = [Int](repeating: DraftTree.root, count: nodes.count)
-    // Above a drawn node there are only drawn ones: a drafter draws all of its tree or nothing.
     let kept = nodes.indices.filter { nodes[$0].isKept }
-    let order =
-      kept.filter { nodes[$0].proposal != .deterministic }
-      + kept.filter { nodes[$0].proposal == .deterministic }
-    for index in order {
+    // A node below a drawn one goes with it, and so does what a drawn one hangs from.
+    var isFirst = [Bool](repeating: false, count: nodes.count)
+    for index in kept where nodes[index].proposal != .deterministic {
+      var place = index
+      while place != DraftTree.root, !isFirst[place] {
+        isFirst[place] = true
+        place = nodes[place].parent
+      }
+    }
+    for index in kept.filter({ isFirst[$0] }) + kept.filter({ !isFirst[$0] }) {
       let node = nodes[index]
       places[index] = tree.add(
         node.token, under: node.parent == DraftTree.root ? DraftTree.root : places[node.parent],

@@ -40,6 +40,8 @@ final class DraftComposer {
     var tokens: [Int32]
     var parents: [Int]
     var scores: [Double]
+    /// Of what several proposed together.
+    var consensus: [Consensus] = []
     var node = DraftTree.root
     var depth = 0
   }
@@ -131,8 +133,9 @@ final class DraftComposer {
         if let member = open[index].member {
           knowledge.members[member].calibration.record(
             score: score, depth: depth, accepted: accepted)
-        } else if score >= 0 {
-          knowledge.agreement.record(score: score, depth: depth, accepted: accepted)
+        } else {
+          knowledge.consensus.record(
+            open[index].consensus[child], support: score, depth: depth, accepted: accepted)
         }
       }
       if hasChildren, let member = open[index].member {
@@ -178,15 +181,15 @@ final class DraftComposer {
         candidates.merge(tree, from: index, calibration: calibration, depth: budget.depth)
         follow(tree, of: places[index])
       }
-      candidates.settle(agreement: knowledge.agreement)
+      candidates.settle(knowledge.consensus)
       follow(candidates)
       var count = 0
       for node in candidates.nodes.indices
       where candidates.nodes[node].isRequired && count < budget.nodes {
-        count += candidates.keep(node)
+        count += candidates.keep(node, room: budget.nodes - count)
       }
       for node in candidates.likeliestFirst() where count < budget.nodes {
-        count += candidates.keep(node)
+        count += candidates.keep(node, room: budget.nodes - count)
       }
       plan.tree = candidates.kept(names: names)
     }
@@ -215,7 +218,7 @@ final class DraftComposer {
       }
       try propose(index, budget, cheapContext, &candidates, &plan)
     }
-    var choice = Choice(candidates, budget, others, controller, knowledge.agreement)
+    var choice = Choice(candidates, budget, others, controller, knowledge.consensus)
     for index in costly {
       let depth = costlyDepth(index, budget, others, controller, against: choice.rate)
       guard depth > 0 else { continue }
@@ -226,7 +229,7 @@ final class DraftComposer {
       try propose(
         index, DraftBudget(nodes: budget.nodes, depth: depth), context(min(0.5, worth)),
         &candidates, &plan)
-      choice = Choice(candidates, budget, others, controller, knowledge.agreement)
+      choice = Choice(candidates, budget, others, controller, knowledge.consensus)
     }
     guard !candidates.nodes.isEmpty else { return plan }
     candidates = choice.candidates
@@ -272,8 +275,9 @@ final class DraftComposer {
       Double(depth) * level + controller.ratio(rows: plainRows + Int(member.probeRows))
       - controller.ratio(rows: plainRows)
     knowledge.members[place].failures += 1
-    knowledge.members[place].pause = max(
-      min(8 << min(member.failures, 5), 128), Int(cost / SpeedController.probeShare))
+    knowledge.members[place].pause = min(
+      SpeedController.longestPause,
+      max(min(8 << min(member.failures, 5), 128), Int(cost / SpeedController.probeShare)))
     return depth
   }
 
@@ -312,15 +316,14 @@ final class DraftComposer {
         member: member, tokens: tree.tokens, parents: tree.parents, scores: tree.scores))
   }
 
-  /// Follows what several drafters agreed on.
+  /// Follows what several drafters proposed together.
   private func follow(_ candidates: CandidateTree) {
-    guard candidates.nodes.contains(where: { $0.supporters > 1 }) else { return }
-    // A node of one drafter only is judged as that drafter's own: it has no score here.
+    guard candidates.nodes.contains(where: { $0.consensus != .single }) else { return }
     open.append(
       OpenProposal(
         member: nil, tokens: candidates.nodes.map(\.token),
-        parents: candidates.nodes.map(\.parent),
-        scores: candidates.nodes.map { $0.supporters > 1 ? $0.support : -1 }))
+        parents: candidates.nodes.map(\.parent), scores: candidates.nodes.map(\.support),
+        consensus: candidates.nodes.map(\.consensus)))
   }
 
   /// The part of the candidates that brings the most tokens for the time.
@@ -333,10 +336,10 @@ final class DraftComposer {
 
     init(
       _ candidates: CandidateTree, _ budget: DraftBudget, _ others: PassShare,
-      _ controller: SpeedController, _ agreement: Calibration
+      _ controller: SpeedController, _ consensus: ConsensusCalibrations
     ) {
       self.candidates = candidates
-      self.candidates.settle(agreement: agreement)
+      self.candidates.settle(consensus)
       self.candidates.dropAll()
       func rate(_ rows: Int, _ tokens: Double) -> Double {
         (others.tokens + tokens)
@@ -347,7 +350,7 @@ final class DraftComposer {
       var count = 0
       for node in self.candidates.nodes.indices
       where self.candidates.nodes[node].isRequired && count < budget.nodes {
-        count += self.candidates.keep(node)
+        count += self.candidates.keep(node, room: budget.nodes - count)
       }
       for node in self.candidates.nodes where node.isKept { tokens += node.pathProbability }
       if count > 0 { self.rate = rate(1 + count, tokens) }
@@ -362,7 +365,7 @@ final class DraftComposer {
         let found = rate(1 + count + order.count, sum)
         if found > best.rate { best = (found, order.count, sum) }
       }
-      for node in order.prefix(best.count) { _ = self.candidates.keep(node) }
+      for node in order.prefix(best.count) { _ = self.candidates.keep(node, room: .max) }
       if best.count > 0 { self.rate = best.rate }
       tokens = best.tokens
     }

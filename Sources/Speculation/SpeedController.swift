@@ -29,6 +29,8 @@ public final class SpeedController {
   static let cheapShare = 0.01
   /// What a probe of a drafter that is switched off may cost, as a share of all time.
   static let probeShare = 0.004
+  /// The most steps between two probes: texts change.
+  static let longestPause = 512
 
   public init(costs: VerificationCosts) {
     self.costs = costs
@@ -46,7 +48,8 @@ public final class SpeedController {
 
   /// What a step took.
   func observe(_ trace: StepTrace) {
-    // Each sequence of a pass reports its share.
+    // Each sequence of a pass reports its share; a pass of several is seen as often as it has
+    // sequences, which only makes the estimate follow faster.
     let share = Double(trace.drafted.count + 1) / Double(trace.rows)
     observe(rows: trace.rows, seconds: trace.verifySeconds / share)
     let costly = trace.proposals.lazy.map(\.seconds).filter {
@@ -108,8 +111,8 @@ struct DraftKnowledge: Sendable {
 
   private(set) var names: [String] = []
   var members: [Member] = []
-  /// How nodes fare that several drafters propose.
-  var agreement = Calibration()
+  /// How nodes fare where several drafters propose something.
+  var consensus = ConsensusCalibrations()
 
   /// The place of a drafter in `members`.
   mutating func index(of name: String) -> Int {

@@ -140,10 +140,10 @@ public struct TraceReplay {
         parent == root
         ? proposal.scores[node] : parent < 0 ? 0 : scores[parent] * proposal.scores[node]
     }
-    let kept = Set(
+    let kept =
       proposal.tokens.indices.filter { scores[$0] > 0 }
-        .sorted { scores[$0] > scores[$1] || (scores[$0] == scores[$1] && $0 < $1) }
-        .prefix(limit))
+      .sorted { scores[$0] > scores[$1] || (scores[$0] == scores[$1] && $0 < $1) }
+      .prefix(max(0, limit))
     var node = root
     var accepted = 0
     for token in rest {

@@ -21,10 +21,11 @@ public struct VerificationCosts: Sendable, Equatable, Codable {
   /// - Throws: `SpeculationError.invalidSetting` without a positive time for one row.
   public init(points: [Point]) throws {
     var sorted = points.sorted { $0.rows < $1.rows }
-    guard sorted.first?.rows == 1, sorted.allSatisfy({ $0.seconds > 0 && $0.seconds.isFinite })
+    guard sorted.first?.rows == 1, sorted.allSatisfy({ $0.seconds > 0 && $0.seconds.isFinite }),
+      Set(sorted.map(\.rows)).count == sorted.count
     else {
       throw SpeculationError.invalidSetting(
-        name: "verification costs", expected: "positive seconds, from one row on",
+        name: "verification costs", expected: "positive seconds, one for each number of rows, from one on",
         found: "\(points.map { "\($0.rows): \($0.seconds)" })")
     }
     for index in sorted.indices.dropFirst().reversed() {

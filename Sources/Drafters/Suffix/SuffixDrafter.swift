@@ -149,7 +149,7 @@ public final class SuffixDrafter: Drafter {
         candidates.removeFirst(candidates.count - room + 1)
       }
       var place = candidates.count
-      while place > 0 && candidates[place - 1].pathProbability > probability { place -= 1 }
+      while place > 0 && candidates[place - 1].pathProbability >= probability { place -= 1 }
       candidates.insert(
         Candidate(
           token: token, parent: parent, score: min(score, 1), pathProbability: probability,
