@@ -9,7 +9,11 @@ struct GenerationArguments: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Who drafts: \(Self.drafterNames.joined(separator: ", ")).",
-      discussion: "Several, divided by commas, draft together."))
+      discussion: """
+        Several, divided by commas, draft together. auto is \
+        \(DrafterRegistry.automatic.joined(separator: ",")), as far as they pay; it is the \
+        default, with draft-model if --draft-model is given.
+        """))
   var drafter: String?
 
   @Option(help: "A smaller model that drafts, of the same vocabulary or of another.")

@@ -146,8 +146,11 @@ final class WordEncoder: @unchecked Sendable {
     buffers.symbols.removeAll(keepingCapacity: true)
     var start = 0
     while start < word.count {
-      let length = characterLength(word[start])
-      let character = UnsafeBufferPointer(rebasing: word[start..<min(start + length, word.count)])
+      // A broken character ends where the next one begins.
+      let whole = min(characterLength(word[start]), word.count - start)
+      var length = 1
+      while length < whole, word[start + length] & 0xC0 == 0x80 { length += 1 }
+      let character = UnsafeBufferPointer(rebasing: word[start..<start + length])
       let id = model.index.id(of: character) ?? -1
       buffers.symbols.append(
         Symbol(id: id, start: Int32(start), length: Int32(character.count)))

@@ -197,7 +197,8 @@ extension CommandTests {
         #expect(run.code == 0, "\(run.errors)")
         let lines = run.output.split(separator: "\n")
         #expect(lines.first?.contains("2 of 2 questions, at most 16 tokens") == true)
-        #expect(lines.count == 2 + 4 * 2)
+        // The conditions, the columns, two categories with a group and overall, and the regrets.
+        #expect(lines.count == 11)
         for (line, category) in zip(lines.dropFirst(2), ["coding", "coding", "mt-bench"]) {
           #expect(line.hasPrefix("\(category) "))
           #expect(line.hasSuffix("yes"))

@@ -172,13 +172,6 @@ extension CommandTests {
       }
     }
 
-    @Test("a draft model with another vocabulary is refused, where one is cached")
-    func otherVocabulary() async throws {
-      guard await isCached("Gemma-3-270M") else { return }
-      try await expectFailure(
-        Self.generate + ["--draft-model", "Gemma-3-270M"],
-        "expected the vocabulary of \(CommandTests.model), found another one")
-    }
 
     // MARK: -
 

@@ -45,7 +45,7 @@ extension CommandTests {
 
     @Test("plain decoding drafts nothing: as many rounds as tokens after the first")
     func plainStatistics() async throws {
-      let report = try await generateJSON([Self.prompt, "--max-tokens", "6"])
+      let report = try await generateJSON([Self.prompt, "--max-tokens", "6", "--drafter", "none"])
       #expect(report.statistics.rounds == 5)
       #expect(report.statistics.drafted == 0)
       #expect(report.statistics.accepted == 0)
@@ -57,7 +57,7 @@ extension CommandTests {
       arguments: [[], ["--temperature", "1", "--seed", "7"]])
     func sameTokens(sampling: [String]) async throws {
       let common = [Self.copying, "--max-tokens", "32", "--ignore-end"] + sampling
-      let plain = try await generateJSON(common + ["--threads", "1"])
+      let plain = try await generateJSON(common + ["--drafter", "none", "--threads", "1"])
       #expect(plain.tokens == 32)
       for threads in ["1", "2"] {
         let lookup = try await generateJSON(
@@ -66,13 +66,15 @@ extension CommandTests {
         #expect(lookup.text == plain.text)
         #expect(lookup.statistics.drafted > 0)
         let draft = try await generateJSON(
-          common + ["--draft-model", CommandTests.model, "--threads", threads])
+          common
+            + ["--drafter", "draft-model", "--draft-model", CommandTests.model]
+            + ["--draft-length", "4", "--threads", threads])
         #expect(draft.tokenIds == plain.tokenIds)
         #expect(draft.text == plain.text)
         // The target drafts for itself: all is accepted.
         #expect(draft.statistics.accepted > draft.statistics.rounds)
       }
-      let two = try await generateJSON(common + ["--threads", "2"])
+      let two = try await generateJSON(common + ["--drafter", "none", "--threads", "2"])
       #expect(two.tokenIds == plain.tokenIds)
     }
 
@@ -80,7 +82,7 @@ extension CommandTests {
     func otherVocabulary() async throws {
       guard await isCached("Gemma-3-270M") else { return }
       let common = [Self.prompt, "--max-tokens", "13", "--ignore-end"]
-      let plain = try await generateJSON(common)
+      let plain = try await generateJSON(common + ["--drafter", "none"])
       for method in ["auto", "slem", "tli"] {
         let found = try await generateJSON(
           common + [
@@ -94,7 +96,7 @@ extension CommandTests {
     @Test("a fixed draft length is kept, and changes nothing but the rounds")
     func draftLength() async throws {
       let common = [Self.prompt, "--max-tokens", "13", "--ignore-end"]
-      let plain = try await generateJSON(common)
+      let plain = try await generateJSON(common + ["--drafter", "none"])
       let three = try await generateJSON(
         common + ["--draft-model", CommandTests.model, "--draft-length", "3"])
       #expect(three.tokenIds == plain.tokenIds)
@@ -198,7 +200,7 @@ extension CommandTests {
     @Test("an answer is written after the chat template, and a system message changes the prompt")
     func chatTemplate() async throws {
       let limit = ["--max-tokens", "8"]
-      let plain = try await generateJSON(["Hello"] + limit)
+      let plain = try await generateJSON(["Hello", "--drafter", "none"] + limit)
       let chat = try await generateJSON(["Hello", "--chat"] + limit)
       let system = try await generateJSON(["Hello", "--system", "You are a pirate."] + limit)
       #expect(plain.promptTokens == 1)

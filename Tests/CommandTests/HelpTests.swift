@@ -37,15 +37,17 @@ extension CommandTests {
           generate                Continue a text, or answer a question.
           chat                    Talk with a model in the terminal.
           bench                   Measure.
+          replay                  Tell from a trace what other drafters and budgets
+                                  would have accepted.
           verify                  Check that speculation changes nothing of a model's
                                   output.
+          datastore               Build and inspect datastores, which the rest drafter
+                                  retrieves from.
           models                  List, fetch and check models.
           inspect                 Show a model's architecture, sizes, tensors,
                                   tokenizer and memory needs.
           tokenize                Show the tokens that a model's tokenizer makes of a
                                   text.
-          datastore               Build and inspect datastores, which the rest drafter
-                                  retrieves from.
 
           See 'nunchi help <subcommand>' for detailed help.
         """)
@@ -91,18 +93,27 @@ extension CommandTests {
           --chat                  Write the prompt as a message of the model's chat
                                   template.
           --system <system>       A system message; implies --chat.
-          --drafter <drafter>     Who drafts: none, prompt-lookup, suffix, draft-model.
-                draft-model if --draft-model is given, otherwise none.
+          --drafter <drafter>     Who drafts: auto, none, prompt-lookup, recycling,
+                                  suffix, rest, lookahead, draft-model,
+                                  cross-vocabulary, layer-skip, early-exit.
+                Several, divided by commas, draft together. auto is suffix,recycling,
+                as far as they pay; it is the default, with draft-model if
+                --draft-model is given.
           --draft-model <draft-model>
-                                  A smaller model of the same vocabulary that drafts.
+                                  A smaller model that drafts, of the same vocabulary
+                                  or of another.
+          --cross-vocabulary <cross-vocabulary>
+                                  How a draft model of another vocabulary drafts: auto,
+                                  slem or tli. (values: auto, slem, tli; default: auto)
+                slem encodes its text anew, tli draws among the tokens of both.
           --datastore <datastore> A file made by 'nunchi datastore build', for the rest
                                   drafter.
           --suffix-store <suffix-store>
                                   Keep outputs in this file, and let the suffix drafter
                                   match in earlier ones.
           --draft-length <draft-length>
-                                  Tokens to draft at each step; adapted to recent
-                                  acceptance if not given.
+                                  Tokens to draft at each step; what pays on this
+                                  machine if not given.
           --draft-tree <shape>    How the draft model drafts: chain, dynamic, opt, or
                                   children a level such as 4,2,1.
                 chain if not given.
@@ -136,6 +147,8 @@ extension CommandTests {
                                   times.
           --stats                 Print what was drafted and accepted, and the speed,
                                   to standard error.
+          --trace <trace>         Add one JSON line a step to this file; see 'nunchi
+                                  replay'.
           --ignore-end            Go on after tokens that end a text; for measurements.
           --json                  Print one JSON object at the end instead of streaming.
           --version               Show the version.
@@ -151,8 +164,8 @@ extension CommandTests {
           ["chat"],
           [
             "<model>", "--system", "--context", "--drafter", "--draft-model", "--draft-length",
-            "--draft-tree", "--rule", "--temperature", "--top-k", "--top-p", "--min-p", "--repetition-penalty", "--seed",
-            "--max-tokens", "--stop", "--stats", "--threads",
+            "--draft-tree", "--rule", "--temperature", "--top-k", "--top-p", "--min-p",
+            "--repetition-penalty", "--seed", "--max-tokens", "--stop", "--stats", "--threads",
           ]
         ),
         (["bench"], ["run", "speed"]),

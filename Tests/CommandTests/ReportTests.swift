@@ -203,7 +203,7 @@ extension CommandTests {
       #expect(run.code == 0)
       #expect(run.errors == "")
       let report = try run.json(Report.self)
-      #expect(report.drafter == "prompt-lookup")
+      #expect(report.drafter == "auto")
       #expect(report.rows.map(\.name) == ["chat", "edit", "code"])
       for row in report.rows {
         #expect(row.outputIdentical)
