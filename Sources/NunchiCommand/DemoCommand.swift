@@ -18,7 +18,10 @@ struct DemoCommand: AsyncParsableCommand {
   @Option(help: "A model's name or path.")
   var model = "SmolLM2-135M"
 
-  @Option(help: "A smaller model that drafts, of the same vocabulary or of another; drafter auto if not given.")
+  @Option(
+    help:
+      "A smaller model that drafts, of the same vocabulary or of another; drafter auto if not given."
+  )
   var draftModel: String?
 
   @Option(name: [.short, .long], help: "Threads that compute; all cores if not given.")

@@ -25,7 +25,8 @@ public struct VerificationCosts: Sendable, Equatable, Codable {
       Set(sorted.map(\.rows)).count == sorted.count
     else {
       throw SpeculationError.invalidSetting(
-        name: "verification costs", expected: "positive seconds, one for each number of rows, from one on",
+        name: "verification costs",
+        expected: "positive seconds, one for each number of rows, from one on",
         found: "\(points.map { "\($0.rows): \($0.seconds)" })")
     }
     for index in sorted.indices.dropFirst().reversed() {

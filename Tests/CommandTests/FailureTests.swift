@@ -172,7 +172,6 @@ extension CommandTests {
       }
     }
 
-
     // MARK: -
 
     /// Far more than a failure takes, as other tests may keep the machine busy.

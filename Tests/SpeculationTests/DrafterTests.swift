@@ -173,7 +173,8 @@ private func lookup(
   func registry() {
     #expect(
       throws: SpeculationError.unknownDrafter(
-        name: "crystal-ball", known: ["auto"] + DrafterRegistry.entries.filter { !$0.isReference }.map(\.name))
+        name: "crystal-ball",
+        known: ["auto"] + DrafterRegistry.entries.filter { !$0.isReference }.map(\.name))
     ) { try DrafterRegistry.make("crystal-ball", DrafterSettings()) }
     #expect(throws: SpeculationError.self) {
       try DrafterRegistry.make("draft-model", DrafterSettings())
