@@ -38,7 +38,7 @@ struct VerifyCommand: AsyncParsableCommand {
   @Option(help: "A smaller model that drafts, of the same vocabulary or of another.")
   var draftModel: String?
 
-  @Flag(help: "Fewer cases: less than a minute on a small model.")
+  @Flag(help: "Fewer cases: a minute or two on a small model.")
   var quick = false
 
   @Flag(help: "Print one JSON object.")
