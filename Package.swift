@@ -44,12 +44,23 @@ let package = Package(
     // Proofs that speculation changes nothing, for the tests and for `nunchi verify`.
     .target(name: "Losslessness", dependencies: drafting, swiftSettings: strict),
     .target(name: "Nunchi", dependencies: drafting + ["Tokenization"], swiftSettings: strict),
+    // Debian's BLAS, for the matrix products of training.
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    // C: the rest of training's arithmetic, vectorised.
+    .target(
+      name: "TrainingKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
+    // Autograd, optimizers, trainers, data. Inference never imports it.
+    .target(
+      name: "DrafterTraining",
+      dependencies: library + [
+        "COpenBLAS", "TrainingKernels", .product(name: "Yams", package: "Yams"),
+      ], swiftSettings: strict),
     // Suites, runs and metrics.
     .target(name: "Evaluation", dependencies: library, swiftSettings: strict),
     .executableTarget(
       name: "NunchiCommand",
       dependencies: library + [
-        "Evaluation", "Losslessness",
+        "DrafterTraining", "Evaluation", "Losslessness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     // The README's library example, built with the rest so that it costs nothing more.
@@ -74,6 +85,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "NunchiTests", dependencies: library,
+      resources: [.copy("Goldens")], swiftSettings: strict),
+    .testTarget(
+      name: "DrafterTrainingTests", dependencies: library + ["DrafterTraining", "TrainingKernels"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
       name: "EvaluationTests", dependencies: library + ["Evaluation"], swiftSettings: strict),

@@ -1,0 +1,2 @@
+/// What goes wrong in data generation and training.
+public enum TrainingError: Error, Equatable {}

@@ -1,0 +1,10 @@
+// Elementwise kernels for training, vectorised.
+#ifndef TRAINING_KERNELS_H
+#define TRAINING_KERNELS_H
+
+#include <stdint.h>
+
+/// y[i] += a * x[i]
+void tk_axpy(float a, const float *x, float *y, int64_t count);
+
+#endif
