@@ -86,7 +86,7 @@ struct ForwardPass {
       }
       head(
         finalHidden ?? workspace.normed, rows: rows,
-        to: output.logits.base + firstRow * configuration.vocabularySize)
+        to: output.logits.base + firstRow * output.logits.columns)
     case .last where isLast:
       // The wanted rows, side by side.
       var row = 0
@@ -119,13 +119,11 @@ struct ForwardPass {
   }
 
   private func embed() {
-    let embedding = weights.embedding
     var row = 0
     for part in parts {
       for token in part.tokens {
-        nk_dequantize(
-          embedding.type, embedding.rows + Int(token) * embedding.rowBytes,
-          workspace.hidden + row * configuration.hiddenSize, hiddenSize)
+        weights.embedding.read(
+          Int(token), into: workspace.hidden + row * configuration.hiddenSize)
         row += 1
       }
     }

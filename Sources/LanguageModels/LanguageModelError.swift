@@ -29,6 +29,8 @@ public enum LanguageModelError: Error, Equatable, Sendable {
   case repeatedCache(sequence: Int)
   /// Several sequences of a pass have more rows than one chunk.
   case tooManyRows(rows: Int, limit: Int)
+  /// A part of a vocabulary that is none.
+  case invalidTokens(expected: String, found: String)
 }
 
 extension LanguageModelError: CustomStringConvertible, LocalizedError {
@@ -81,6 +83,8 @@ extension LanguageModelError: CustomStringConvertible, LocalizedError {
       "forward pass: sequence \(sequence): expected a cache of its own, found an earlier one's"
     case .tooManyRows(let rows, let limit):
       "forward pass: expected at most \(limit) rows of several sequences, found \(rows)"
+    case .invalidTokens(let expected, let found):
+      "output head: expected \(expected), found \(found)"
     }
   }
 

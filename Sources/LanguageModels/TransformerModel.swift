@@ -13,6 +13,8 @@ public final class TransformerModel: LanguageModel {
   let weights: TransformerWeights
   /// Radians per position of each pair, for each of the configuration's rotaries.
   let rotaryFrequencies: [[Double]]
+  /// The tokens of the logits, ascending, when the head is cut to some; nil for all.
+  public let headTokens: [Int32]?
   /// What passes compute in.
   let workspace: Workspace
 
@@ -20,6 +22,8 @@ public final class TransformerModel: LanguageModel {
   public var hiddenSize: Int { configuration.hiddenSize }
   public var contextLength: Int { configuration.contextLength }
   public var layerCount: Int { configuration.layerCount }
+  /// Columns of the logits.
+  public var logitCount: Int { headTokens?.count ?? vocabularySize }
 
   /// Weights of all kinds, an embedding that is also the head counted once.
   public var parameterCount: Int { weights.parameterCount }
@@ -34,19 +38,25 @@ public final class TransformerModel: LanguageModel {
 
   /// Loads a model whose configuration and tensors are at hand.
   /// - Parameters:
+  ///   - options: how the weights are held.
   ///   - pool: the threads to compute with, which models may share.
   ///   - progress: told the share of the weights that are loaded, from 0 to 1.
   /// - Throws: `LanguageModelError` when a field or tensor is missing or not as it should be, or
   ///   memory is short.
   public init(
-    file: any TensorFile, fields: ConfigurationFields, pool: ComputePool,
+    file: any TensorFile, fields: ConfigurationFields,
+    options: LoadingOptions = LoadingOptions(), pool: ComputePool,
     progress: (Double) -> Void = { _ in }
   ) throws {
     configuration = try ModelConfiguration(fields: fields, tensors: file.tensors)
+    if let tokens = options.headTokens {
+      try Self.check(tokens, vocabularySize: configuration.vocabularySize)
+    }
+    headTokens = options.headTokens
     weights = try TransformerWeights(
       file: file, configuration: configuration,
-      names: TensorNames(try Architectures.named(in: fields), format: fields.format), pool: pool,
-      progress: progress)
+      names: TensorNames(try Architectures.named(in: fields), format: fields.format),
+      options: options, pool: pool, progress: progress)
     self.pool = pool
     var frequencies = configuration.rotaries.map { [headDim = configuration.headDim] in
       $0.frequencies(headDim: headDim)
@@ -64,6 +74,7 @@ public final class TransformerModel: LanguageModel {
     configuration = other.configuration
     weights = other.weights
     rotaryFrequencies = other.rotaryFrequencies
+    headTokens = other.headTokens
     self.pool = pool
     workspace = try Workspace(configuration: configuration, rows: Self.chunkRows)
   }

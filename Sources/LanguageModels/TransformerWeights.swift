@@ -18,18 +18,13 @@ final class TransformerWeights: @unchecked Sendable {
     var feedForwardPostNorm: UnsafePointer<Float>?
   }
 
-  /// The embedding matrix as the file stores it. (vocabularySize, hiddenSize)
-  struct Embedding {
-    var name: String
-    var type: nk_type
-    var rows: UnsafeRawPointer
-    var rowBytes: Int
-  }
-
   let layers: UnsafePointer<Layer>
-  let embedding: Embedding
+  /// The embedding matrix as the file stores it. (vocabularySize, hiddenSize)
+  let embedding: StoredRows
   let finalNorm: UnsafePointer<Float>
   let head: UnsafePointer<nk_matrix>
+  /// The whole head as the file stores it. (vocabularySize, hiddenSize)
+  let headRows: StoredRows
   /// Divisors of the first rotary's frequencies (headDim / 2), where the file has them.
   let rotaryDivisors: [Float]?
   /// Weights of all kinds, an embedding that is also the head counted once.
@@ -47,13 +42,16 @@ final class TransformerWeights: @unchecked Sendable {
   ///   lack of memory, before anything large is allocated.
   init(
     file: any TensorFile, configuration: ModelConfiguration, names: TensorNames,
-    pool: ComputePool, progress: (Double) -> Void
+    options: LoadingOptions, pool: ComputePool, progress: (Double) -> Void
   ) throws {
     self.file = file
-    var plan = WeightPlan(file: file)
+    var plan = WeightPlan(file: file, options: options)
     let slots = try plan.addModel(configuration, names: names)
-    let embeddingTensor = try plan.tensor(
-      names.embedding, shape: [configuration.vocabularySize, configuration.hiddenSize])
+    let shape = [configuration.vocabularySize, configuration.hiddenSize]
+    embedding = try plan.tensor(names.embedding, shape: shape).rows
+    headRows =
+      configuration.tiedEmbeddings
+      ? embedding : try plan.tensor(names.head, shape: shape).rows
     rotaryDivisors = try plan.rotaryDivisors(names, headDim: configuration.headDim)
 
     try KernelMemory.check(plan.packedBytes + plan.floatBytes, for: "\(file.path): weights")
@@ -84,9 +82,6 @@ final class TransformerWeights: @unchecked Sendable {
     }
     finalNorm = vector(slots.finalNorm)
     head = matrix(slots.head)
-    embedding = Embedding(
-      name: names.embedding, type: embeddingTensor.kernelType, rows: embeddingTensor.data,
-      rowBytes: embeddingTensor.byteCount / configuration.vocabularySize)
     parameterCount =
       plan.parameterCount
       + (configuration.tiedEmbeddings
@@ -99,7 +94,10 @@ final class TransformerWeights: @unchecked Sendable {
   }
 
   /// Lets the embedding's pages leave memory; they come back when they are looked up.
-  func releaseEmbeddingPages() { file.releasePages(of: embedding.name) }
+  func releaseEmbeddingPages() { releasePages(of: embedding) }
+
+  /// Lets a matrix's pages of the file leave memory until they are read again.
+  func releasePages(of rows: StoredRows) { file.releasePages(of: rows.name) }
 
   deinit {
     matrices.deallocate()

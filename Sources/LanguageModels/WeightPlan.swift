@@ -34,10 +34,27 @@ struct WeightPlan {
     var kernelType: nk_type
     var data: UnsafeRawPointer
     var byteCount: Int
+
+    /// A matrix's rows.
+    var rows: StoredRows {
+      StoredRows(name: name, type: kernelType, base: data, rows: shape[0], columns: shape[1])
+    }
+  }
+
+  /// A tensor, or some of its rows, and its place in memory.
+  private struct PlannedMatrix {
+    var tensor: CheckedTensor
+    /// nil: all.
+    var chosen: [Int32]?
+    var type: nk_type
+    var rows: Int
+    var offset: Int
+    var bytes: Int
   }
 
   private let file: any TensorFile
-  private var matrices: [(tensor: CheckedTensor, offset: Int, bytes: Int)] = []
+  private let options: LoadingOptions
+  private var matrices: [PlannedMatrix] = []
   private var vectors: [(tensor: CheckedTensor, offset: Int, isNorm: Bool)] = []
   private(set) var packedBytes = 0
   private(set) var floatCount = 0
@@ -45,7 +62,10 @@ struct WeightPlan {
 
   var floatBytes: Int { floatCount * MemoryLayout<Float>.stride }
 
-  init(file: any TensorFile) { self.file = file }
+  init(file: any TensorFile, options: LoadingOptions = LoadingOptions()) {
+    self.file = file
+    self.options = options
+  }
 
   // MARK: - Planning
 
@@ -60,7 +80,8 @@ struct WeightPlan {
     let finalNorm = try addVector(names.finalNorm, count: configuration.hiddenSize)
     let head = try addMatrix(
       configuration.tiedEmbeddings ? names.embedding : names.head,
-      rows: configuration.vocabularySize, columns: configuration.hiddenSize)
+      rows: configuration.vocabularySize, columns: configuration.hiddenSize,
+      chosen: options.headTokens)
     try refuseOtherBiases()
     return ModelSlots(layers: layers, finalNorm: finalNorm, head: head)
   }
@@ -113,18 +134,27 @@ struct WeightPlan {
         names.feedForwardPostNorm, hidden, if: configuration.postNorms))
   }
 
-  private mutating func addMatrix(_ name: String, rows: Int, columns: Int) throws -> MatrixSlot {
+  private mutating func addMatrix(
+    _ name: String, rows: Int, columns: Int, chosen: [Int32]? = nil
+  ) throws -> MatrixSlot {
     let tensor = try tensor(name, shape: [rows, columns])
-    let bytes = nk_packed_bytes(tensor.kernelType, Int64(rows), Int64(columns))
+    let isQuantized =
+      options.quantizesFloats && nk_block_elements(tensor.kernelType) == 1
+      && columns.isMultiple(of: Int(nk_block_elements(NK_Q8_0)))
+    let type = isQuantized ? NK_Q8_0 : tensor.kernelType
+    let rows = chosen?.count ?? rows
+    let bytes = nk_packed_bytes(type, Int64(rows), Int64(columns))
     guard bytes > 0 else {
       let block = nk_block_elements(tensor.kernelType)
       throw LanguageModelError.tensorKind(
         file: file.path, tensor: name, expected: "columns in whole blocks of \(block)",
         found: "\(columns) columns")
     }
-    matrices.append((tensor, packedBytes, bytes))
+    matrices.append(
+      PlannedMatrix(
+        tensor: tensor, chosen: chosen, type: type, rows: rows, offset: packedBytes, bytes: bytes))
     packedBytes += (bytes + 63) / 64 * 64
-    parameterCount += rows * columns
+    parameterCount += tensor.shape[0] * columns
     return MatrixSlot(index: matrices.count - 1)
   }
 
@@ -186,11 +216,11 @@ struct WeightPlan {
   /// The matrices, their data within `memory` still empty.
   func place(in memory: KernelMemory) -> UnsafeMutablePointer<nk_matrix> {
     let placed = UnsafeMutablePointer<nk_matrix>.allocate(capacity: matrices.count)
-    for (index, (tensor, offset, _)) in matrices.enumerated() {
+    for (index, matrix) in matrices.enumerated() {
       (placed + index).initialize(
         to: nk_matrix(
-          type: tensor.kernelType, rows: Int64(tensor.shape[0]), columns: Int64(tensor.shape[1]),
-          data: memory.base + offset))
+          type: matrix.type, rows: Int64(matrix.rows), columns: Int64(matrix.tensor.shape[1]),
+          data: memory.base + matrix.offset))
     }
     return placed
   }
@@ -212,14 +242,15 @@ struct WeightPlan {
     _ placed: UnsafePointer<nk_matrix>, pool: ComputePool, progress: (Double) -> Void
   ) {
     var done = 0
-    for (index, (tensor, _, bytes)) in matrices.enumerated() {
-      let rows = Int(placed[index].rows)
+    for (index, matrix) in matrices.enumerated() {
+      let (rows, bytes) = (matrix.rows, matrix.bytes)
       // Piece by piece, so that never much of the file is in memory beside what is packed of it.
       let step = max(1, Self.pieceBytes * rows / bytes / Self.panelRows) * Self.panelRows
       for first in stride(from: 0, to: rows, by: step) {
         let count = min(step, rows - first)
-        pool.withPool { nk_pack($0, placed + index, tensor.data, Int64(first), Int64(count)) }
-        file.releasePages(of: tensor.name)
+        matrix.tensor.rows.pack(
+          matrix.chosen, into: placed + index, places: first..<first + count, pool: pool)
+        file.releasePages(of: matrix.tensor.name)
         done += bytes * count / rows
         progress(Double(done) / Double(max(packedBytes, done)))
       }
