@@ -1,10 +1,14 @@
+import Drafters
+
 /// EAGLE-1's network (2401.15077): one decoder layer, without a norm before attention, over
 /// `fc([embedding of token t+1 ; final state at t])`. Its result stands for the target's final
 /// state at t+1.
 ///
 /// It is trained on embeddings and states scaled to size 1, so that one learning rate suits all
-/// weights; `exported` has the scales in the weights.
+/// weights; `exportedWeights` has the scales in the weights.
 struct Eagle1Network: EagleNetwork {
+  static let version = EagleVersion.eagle1
+  var method: String { Self.version.rawValue }
   let inputs = [StateKind.final]
   var inputScales: [Float] { [1 / stateSize] }
   let embeddingScale: Float
@@ -33,7 +37,7 @@ struct Eagle1Network: EagleNetwork {
 
   func bind(to graph: Graph) -> any BoundEagleNetwork { Bound(self, graph) }
 
-  func exported() -> [(name: String, value: Tensor)] {
+  func exportedWeights() -> [(name: String, value: Tensor)] {
     parameters.map { parameter in
       let value = parameter.value.copy()
       switch parameter.name {

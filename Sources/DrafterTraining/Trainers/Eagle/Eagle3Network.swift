@@ -1,8 +1,12 @@
+import Drafters
+
 /// EAGLE-3's network (2503.01840): low, middle and high states of the target, fused into one by
 /// `fc`; one decoder layer whose attention sees the embedding of the next token and the fused state
 /// side by side, each normed; a norm of its own before the output matrix. Later steps take the
 /// layer's own result in the place of the fused state.
 struct Eagle3Network: EagleNetwork {
+  static let version = EagleVersion.eagle3
+  var method: String { Self.version.rawValue }
   let inputs: [StateKind]
   let inputScales: [Float]
   let embeddingScale: Float = 1
@@ -39,7 +43,7 @@ struct Eagle3Network: EagleNetwork {
 
   func bind(to graph: Graph) -> any BoundEagleNetwork { Bound(self, graph) }
 
-  func exported() -> [(name: String, value: Tensor)] {
+  func exportedWeights() -> [(name: String, value: Tensor)] {
     parameters.map { parameter in
       let value = parameter.value.copy()
       if parameter.name == fuse.name {

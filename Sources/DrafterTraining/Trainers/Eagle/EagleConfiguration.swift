@@ -32,6 +32,12 @@ public struct EagleConfiguration: Sendable, Equatable, Codable {
     self.tokenWeight = tokenWeight
   }
 
+  var losses: StateLosses {
+    StateLosses(
+      steps: steps, stepDecay: stepDecay, noise: noise, featureWeight: featureWeight,
+      tokenWeight: tokenWeight)
+  }
+
   func check() throws {
     try checkRange("drafter.intermediate", intermediate, 32...65_536, multipleOf: 32)
     try checkRange("drafter.heads", heads, 1...128)

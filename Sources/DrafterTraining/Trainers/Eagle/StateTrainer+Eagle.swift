@@ -17,6 +17,14 @@ extension EagleConfiguration {
       featureWeight: version == .eagle1 ? 1 : 0, tokenWeight: 1)
   }
 
+  var options: [String: String] {
+    [
+      "intermediate": "\(intermediate)", "heads": "\(heads)", "kv heads": "\(kvHeads)",
+      "head size": "\(headSize)", "drafted steps": "\(steps)", "step decay": "\(stepDecay)",
+      "noise": "\(noise)", "feature weight": "\(featureWeight)", "token weight": "\(tokenWeight)",
+    ]
+  }
+
   func shape(_ version: EagleVersion, hidden: Int) -> BlockShape {
     BlockShape(
       hidden: hidden, input: version == .eagle1 ? hidden : 2 * hidden,
@@ -24,11 +32,11 @@ extension EagleConfiguration {
   }
 }
 
-extension EagleTrainer {
-  /// A trainer with small random weights.
+extension StateTrainer {
+  /// A trainer of an EAGLE drafter (2401.15077, 2503.01840) with small random weights.
   /// - Throws: `TrainingError.setting` for sizes that make no sense.
   public convenience init(
-    _ version: EagleVersion, _ configuration: EagleConfiguration, setup: StateTraining
+    eagle version: EagleVersion, _ configuration: EagleConfiguration, setup: StateTraining
   ) throws {
     try configuration.check()
     let model = setup.target.model.configuration
@@ -56,6 +64,6 @@ extension EagleTrainer {
         stateSizes: Array(sizes.states.dropLast()), finalSizes: sizes.columns, random: &random)
     }
     try self.init(
-      method: version.rawValue, network: network, configuration: configuration, setup: setup)
+      network, losses: configuration.losses, setup: setup, options: configuration.options)
   }
 }

@@ -1,17 +1,19 @@
-extension EagleTrainer {
+extension StateTrainer {
   /// Steps that validation drafts, however many training does.
-  private static var validatedSteps: Int { 4 }
+  private var validatedSteps: Int { min(4, network.mostSteps) }
 
-  /// The loss of each step; how often its best token is the document's; the acceptance length that
-  /// chains of these steps would have on the documents; and, measured by decoding, the real one.
+  /// How far each step's distribution is from the target's; how often its best token is the
+  /// document's; the acceptance length that chains of these steps would have on the documents;
+  /// and, measured by decoding, the real one.
   public func validate() throws -> [TrainingFigure] {
-    var counts = DraftCounts(steps: Self.validatedSteps)
+    var counts = DraftCounts(steps: validatedSteps)
     var random = SeededRandom(seed: 0)
     try setup.forEachValidationBatch { batch in
       let graph = Graph(pool: setup.target.model.pool)
-      let prepared = try prepare(batch, &random)
-      let steps = unroll(prepared, steps: Self.validatedSteps, in: graph)
-      let teacher = Teacher(of: Set(steps.flatMap(\.targets)), prepared.final, head, graph)
+      let start = try DraftStart(
+        batch, for: network, target: setup.target, noise: 0, &random)
+      let steps = steps(start, count: validatedSteps, in: graph)
+      let teacher = Teacher(of: Set(steps.flatMap(\.targets)), start.final, head, graph)
       for (index, step) in steps.enumerated() where !step.rows.isEmpty {
         let output = graph.rows(step.output, step.rows)
         let loss = graph.headLoss(
@@ -24,14 +26,7 @@ extension EagleTrainer {
       }
       if let failure = graph.failure { throw failure }
     }
-    var figures = counts.figures
-    if let probe = setup.probe {
-      let length = try probe.acceptanceLength(target: setup.target.model) {
-        try export.write(to: $0, target: setup.target, provenance: nil)
-      }
-      figures.append(TrainingFigure(name: acceptanceLengthFigure, value: length))
-    }
-    return figures
+    return try counts.figures + setup.measured { try network.export(setup) }
   }
 }
 

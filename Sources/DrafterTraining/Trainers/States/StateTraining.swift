@@ -57,6 +57,24 @@ public struct StateTraining {
     }
   }
 
+  /// The acceptance length of a drafter, measured by decoding; nothing without a probe.
+  func measured(_ export: () throws -> DrafterExport) throws -> [TrainingFigure] {
+    guard let probe, !probe.prompts.isEmpty else { return [] }
+    let length = try probe.acceptanceLength(target: target.model) {
+      try export().write(to: $0, target: target, provenance: nil)
+    }
+    return [TrainingFigure(name: acceptanceLengthFigure, value: length)]
+  }
+
+  /// What decides the course of a run.
+  var options: [String: String] {
+    [
+      "target": target.identity.sha256, "tokens": "\(cut.tokens.count)",
+      "documents": "\(training.documentCount)", "rows": "\(training.rowCount)",
+      "batch rows": "\(batchRows)",
+    ]
+  }
+
   /// The sizes of some states and of embeddings, measured on the first batches.
   func sizes(of kinds: [StateKind], batches: Int = 4) throws -> StateSizes {
     try StateSizes(kinds, of: (0..<batches).map(batch), target: target)
