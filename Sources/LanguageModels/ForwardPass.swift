@@ -88,7 +88,7 @@ struct ForwardPass {
       }
       head(
         finalHidden ?? workspace.normed, rows: rows,
-        to: output.logits.base + firstRow * configuration.vocabularySize)
+        to: output.logits.base + firstRow * output.logits.columns)
     case .last where isLast:
       // The wanted rows, side by side.
       var row = 0
@@ -164,20 +164,17 @@ struct ForwardPass {
   }
 
   private func embed(to output: UnsafeMutablePointer<Float>, stride: Int) {
-    let embedding = weights.embedding
     var row = 0
     for part in parts {
       for token in part.tokens {
-        nk_dequantize(
-          embedding.type, embedding.rows + Int(token) * embedding.rowBytes, output + row * stride,
-          hiddenSize)
+        weights.embedding.read(Int(token), into: output + row * stride)
         row += 1
       }
     }
     // Each look-up may bring a good many pages into memory; they are not to pile up.
     workspace.embeddingLookups += rows
     if workspace.embeddingLookups > 1024 {
-      embedding.releasePages()
+      weights.embedding.releasePages()
       workspace.embeddingLookups = 0
     }
   }

@@ -61,8 +61,8 @@ public struct FloatRows {
 
 /// The result of a forward pass, valid until the next one on the same cache.
 public struct ForwardOutput {
-  /// (rows, vocabularySize); with `.last` one row, with `.none` none. May be overwritten by the
-  /// caller (logits processors work in place).
+  /// (rows, vocabularySize), unless the model's head is cut to some tokens; with `.last` one row,
+  /// with `.none` none. May be overwritten by the caller (logits processors work in place).
   public var logits: FloatRows
   /// (rows, hiddenSize), if observed.
   public var finalHidden: FloatRows?

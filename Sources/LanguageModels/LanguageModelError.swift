@@ -29,10 +29,12 @@ public enum LanguageModelError: Error, Equatable, Sendable {
   case repeatedCache(sequence: Int)
   /// A model that takes a state with every token was given tokens only.
   case statesMissing(sequence: Int)
-  /// Logits of a model that has no output head.
+  /// Logits or the head of a model that has none.
   case noHead
   /// Several sequences of a pass have more rows than one chunk.
   case tooManyRows(rows: Int, limit: Int)
+  /// A part of a vocabulary that is none.
+  case invalidTokens(expected: String, found: String)
 }
 
 extension LanguageModelError: CustomStringConvertible, LocalizedError {
@@ -86,9 +88,11 @@ extension LanguageModelError: CustomStringConvertible, LocalizedError {
     case .statesMissing(let sequence):
       "forward pass: sequence \(sequence): expected a state for each token, found none"
     case .noHead:
-      "forward pass: expected no logits to be asked of a model without an output head"
+      "output head: expected a model that has one, found a model that takes states"
     case .tooManyRows(let rows, let limit):
       "forward pass: expected at most \(limit) rows of several sequences, found \(rows)"
+    case .invalidTokens(let expected, let found):
+      "output head: expected \(expected), found \(found)"
     }
   }
 

@@ -10,7 +10,7 @@ extension TransformerModel {
     let rows = sequences.reduce(0) { $0 + $1.tokens.count }
     let output = try buffers.prepare(
       rows: rows,
-      logitCount: sequences.reduce(0) { $0 + options.logits.count(of: $1.tokens.count) },
+      logitRows: sequences.reduce(0) { $0 + options.logits.count(of: $1.tokens.count) },
       observing: options.observing)
     let parts = sequences.map(part)
 

@@ -13,6 +13,8 @@ public final class TransformerModel: LanguageModel {
   let weights: TransformerWeights
   /// Radians per position of each pair, for each of the configuration's rotaries.
   let rotaryFrequencies: [[Double]]
+  /// The tokens of the logits, ascending, when the head is cut to some; nil for all.
+  public let headTokens: [Int32]?
   /// What passes compute in.
   let workspace: Workspace
 
@@ -20,6 +22,10 @@ public final class TransformerModel: LanguageModel {
   public var hiddenSize: Int { configuration.hiddenSize }
   public var contextLength: Int { configuration.contextLength }
   public var layerCount: Int { configuration.layerCount }
+  /// Columns of the logits; 0 without an output head.
+  public var logitCount: Int {
+    configuration.takesStates ? 0 : headTokens?.count ?? vocabularySize
+  }
 
   /// Weights of all kinds, an embedding that is also the head counted once.
   public var parameterCount: Int { weights.parameterCount }
@@ -35,21 +41,27 @@ public final class TransformerModel: LanguageModel {
 
   /// Loads a model whose configuration and tensors are at hand.
   /// - Parameters:
+  ///   - options: how the weights are held.
   ///   - pool: the threads to compute with, which models may share.
   ///   - progress: told the share of the weights that are loaded, from 0 to 1.
   /// - Throws: `LanguageModelError` when a field or tensor is missing or not as it should be, or
   ///   memory is short.
   public convenience init(
-    file: any TensorFile, fields: ConfigurationFields, pool: ComputePool,
+    file: any TensorFile, fields: ConfigurationFields,
+    options: LoadingOptions = LoadingOptions(), pool: ComputePool,
     progress: (Double) -> Void = { _ in }
   ) throws {
     let configuration = try ModelConfiguration(fields: fields, tensors: file.tensors)
+    if let tokens = options.headTokens {
+      try Self.check(tokens, vocabularySize: configuration.vocabularySize)
+    }
     let names = TensorNames(try Architectures.named(in: fields), format: fields.format)
     try self.init(
       configuration: configuration,
       weights: TransformerWeights(
-        file: file, configuration: configuration, names: names, pool: pool, progress: progress),
-      pool: pool)
+        file: file, configuration: configuration, names: names, options: options, pool: pool,
+        progress: progress),
+      headTokens: options.headTokens, pool: pool)
   }
 
   /// Loads a model that takes a state with every token and borrows another's embedding, such as
@@ -57,26 +69,29 @@ public final class TransformerModel: LanguageModel {
   /// - Parameters:
   ///   - file: tensors with Llama's names; `fc` and `hidden_norm` beside them.
   ///   - configuration: as `ModelConfiguration.init(stateModel:…)` reads it.
+  ///   - options: how the weights are held.
   /// - Throws: `LanguageModelError` when a tensor is missing or not as it should be, or memory is
   ///   short.
   public convenience init(
     stateModel file: any TensorFile, configuration: ModelConfiguration,
-    embeddingOf other: TransformerModel
+    embeddingOf other: TransformerModel, options: LoadingOptions = LoadingOptions()
   ) throws {
     try self.init(
       configuration: configuration,
       weights: TransformerWeights(
         file: file, configuration: configuration,
         names: TensorNames(Llama.self, format: .huggingFace), borrowed: other.weights.embedding,
-        pool: other.pool, progress: { _ in }),
-      pool: other.pool)
+        options: options, pool: other.pool, progress: { _ in }),
+      headTokens: nil, pool: other.pool)
   }
 
   private init(
-    configuration: ModelConfiguration, weights: TransformerWeights, pool: ComputePool
+    configuration: ModelConfiguration, weights: TransformerWeights, headTokens: [Int32]?,
+    pool: ComputePool
   ) throws {
     self.configuration = configuration
     self.weights = weights
+    self.headTokens = headTokens
     self.pool = pool
     var frequencies = configuration.rotaries.map { [headDim = configuration.headDim] in
       $0.frequencies(headDim: headDim)
@@ -94,6 +109,7 @@ public final class TransformerModel: LanguageModel {
     configuration = other.configuration
     weights = other.weights
     rotaryFrequencies = other.rotaryFrequencies
+    headTokens = other.headTokens
     self.pool = pool
     workspace = try Workspace(configuration: configuration, rows: Self.chunkRows)
   }

@@ -26,24 +26,14 @@ final class TransformerWeights: @unchecked Sendable {
     var feedForwardPostNorm: UnsafePointer<Float>?
   }
 
-  /// The embedding matrix as the file stores it. (vocabularySize, hiddenSize)
-  struct Embedding {
-    /// Keeps the mapping alive.
-    let file: any TensorFile
-    var name: String
-    var type: nk_type
-    var rows: UnsafeRawPointer
-    var rowBytes: Int
-
-    /// Lets the pages leave memory; they come back when they are looked up.
-    func releasePages() { file.releasePages(of: name) }
-  }
-
   let input: Input
   let layers: UnsafePointer<Layer>
-  let embedding: Embedding
+  /// The embedding matrix as the file stores it. (vocabularySize, hiddenSize)
+  let embedding: StoredRows
   let finalNorm: UnsafePointer<Float>?
   let head: UnsafePointer<nk_matrix>?
+  /// The whole head as the file stores it. (vocabularySize, hiddenSize)
+  let headRows: StoredRows?
   /// Divisors of the first rotary's frequencies (headDim / 2), where the file has them.
   let rotaryDivisors: [Float]?
   /// Weights of all kinds, an embedding that is also the head counted once.
@@ -60,14 +50,17 @@ final class TransformerWeights: @unchecked Sendable {
   ///   lack of memory, before anything large is allocated.
   init(
     file: any TensorFile, configuration: ModelConfiguration, names: TensorNames,
-    borrowed: Embedding? = nil, pool: ComputePool, progress: (Double) -> Void
+    borrowed: StoredRows? = nil, options: LoadingOptions, pool: ComputePool,
+    progress: (Double) -> Void
   ) throws {
-    var plan = WeightPlan(file: file)
+    var plan = WeightPlan(file: file, options: options)
     let slots = try plan.addModel(configuration, names: names)
-    embedding =
-      try borrowed
-      ?? plan.embedding(
-        names.embedding, rows: configuration.vocabularySize, columns: configuration.hiddenSize)
+    let shape = [configuration.vocabularySize, configuration.hiddenSize]
+    embedding = try borrowed ?? plan.tensor(names.embedding, shape: shape).rows
+    headRows =
+      configuration.takesStates
+      ? nil
+      : configuration.tiedEmbeddings ? embedding : try plan.tensor(names.head, shape: shape).rows
     rotaryDivisors = try plan.rotaryDivisors(names, headDim: configuration.headDim)
 
     try KernelMemory.check(plan.packedBytes + plan.floatBytes, for: "\(file.path): weights")

@@ -37,15 +37,34 @@ struct WeightPlan {
 
   /// A tensor of the file that is as it should be.
   struct CheckedTensor {
+    var file: any TensorFile
     var name: String
     var shape: [Int]
     var kernelType: nk_type
     var data: UnsafeRawPointer
     var byteCount: Int
+
+    /// A matrix's rows.
+    var rows: StoredRows {
+      StoredRows(
+        name: name, type: kernelType, base: data, rows: shape[0], columns: shape[1], file: file)
+    }
+  }
+
+  /// A tensor, or some of its rows, and its place in memory.
+  private struct PlannedMatrix {
+    var tensor: CheckedTensor
+    /// nil: all.
+    var chosen: [Int32]?
+    var type: nk_type
+    var rows: Int
+    var offset: Int
+    var bytes: Int
   }
 
   private let file: any TensorFile
-  private var matrices: [(tensor: CheckedTensor, offset: Int, bytes: Int)] = []
+  private let options: LoadingOptions
+  private var matrices: [PlannedMatrix] = []
   private var vectors: [(tensor: CheckedTensor, offset: Int, isNorm: Bool)] = []
   private(set) var packedBytes = 0
   private(set) var floatCount = 0
@@ -53,7 +72,10 @@ struct WeightPlan {
 
   var floatBytes: Int { floatCount * MemoryLayout<Float>.stride }
 
-  init(file: any TensorFile) { self.file = file }
+  init(file: any TensorFile, options: LoadingOptions = LoadingOptions()) {
+    self.file = file
+    self.options = options
+  }
 
   // MARK: - Planning
 
@@ -74,7 +96,8 @@ struct WeightPlan {
       ? nil
       : try addMatrix(
         configuration.tiedEmbeddings ? names.embedding : names.head,
-        rows: configuration.vocabularySize, columns: configuration.hiddenSize)
+        rows: configuration.vocabularySize, columns: configuration.hiddenSize,
+        chosen: options.headTokens)
     try refuseOtherBiases()
     return ModelSlots(input: input, layers: layers, finalNorm: finalNorm, head: head)
   }
@@ -149,18 +172,27 @@ struct WeightPlan {
         names.feedForwardPostNorm, hidden, if: configuration.postNorms))
   }
 
-  private mutating func addMatrix(_ name: String, rows: Int, columns: Int) throws -> MatrixSlot {
+  private mutating func addMatrix(
+    _ name: String, rows: Int, columns: Int, chosen: [Int32]? = nil
+  ) throws -> MatrixSlot {
     let tensor = try tensor(name, shape: [rows, columns])
-    let bytes = nk_packed_bytes(tensor.kernelType, Int64(rows), Int64(columns))
+    let isQuantized =
+      options.quantizesFloats && nk_block_elements(tensor.kernelType) == 1
+      && columns.isMultiple(of: Int(nk_block_elements(NK_Q8_0)))
+    let type = isQuantized ? NK_Q8_0 : tensor.kernelType
+    let rows = chosen?.count ?? rows
+    let bytes = nk_packed_bytes(type, Int64(rows), Int64(columns))
     guard bytes > 0 else {
       let block = nk_block_elements(tensor.kernelType)
       throw LanguageModelError.tensorKind(
         file: file.path, tensor: name, expected: "columns in whole blocks of \(block)",
         found: "\(columns) columns")
     }
-    matrices.append((tensor, packedBytes, bytes))
+    matrices.append(
+      PlannedMatrix(
+        tensor: tensor, chosen: chosen, type: type, rows: rows, offset: packedBytes, bytes: bytes))
     packedBytes += (bytes + 63) / 64 * 64
-    parameterCount += rows * columns
+    parameterCount += tensor.shape[0] * columns
     return MatrixSlot(index: matrices.count - 1)
   }
 
@@ -198,16 +230,8 @@ struct WeightPlan {
         file: file.path, tensor: name, expected: "\(bytes) bytes", found: "\(data.count) bytes")
     }
     return CheckedTensor(
-      name: name, shape: shape, kernelType: nk_type(info.type.rawValue), data: base,
+      file: file, name: name, shape: shape, kernelType: nk_type(info.type.rawValue), data: base,
       byteCount: bytes)
-  }
-
-  /// The embedding matrix, which stays where it is.
-  func embedding(_ name: String, rows: Int, columns: Int) throws -> TransformerWeights.Embedding {
-    let tensor = try tensor(name, shape: [rows, columns])
-    return TransformerWeights.Embedding(
-      file: file, name: name, type: tensor.kernelType, rows: tensor.data,
-      rowBytes: tensor.byteCount / rows)
   }
 
   /// The divisors of rotary frequencies, if the file has them.
@@ -230,11 +254,11 @@ struct WeightPlan {
   /// The matrices, their data within `memory` still empty.
   func place(in memory: KernelMemory) -> UnsafeMutablePointer<nk_matrix> {
     let placed = UnsafeMutablePointer<nk_matrix>.allocate(capacity: matrices.count)
-    for (index, (tensor, offset, _)) in matrices.enumerated() {
+    for (index, matrix) in matrices.enumerated() {
       (placed + index).initialize(
         to: nk_matrix(
-          type: tensor.kernelType, rows: Int64(tensor.shape[0]), columns: Int64(tensor.shape[1]),
-          data: memory.base + offset))
+          type: matrix.type, rows: Int64(matrix.rows), columns: Int64(matrix.tensor.shape[1]),
+          data: memory.base + matrix.offset))
     }
     return placed
   }
@@ -256,14 +280,15 @@ struct WeightPlan {
     _ placed: UnsafePointer<nk_matrix>, pool: ComputePool, progress: (Double) -> Void
   ) {
     var done = 0
-    for (index, (tensor, _, bytes)) in matrices.enumerated() {
-      let rows = Int(placed[index].rows)
+    for (index, matrix) in matrices.enumerated() {
+      let (rows, bytes) = (matrix.rows, matrix.bytes)
       // Piece by piece, so that never much of the file is in memory beside what is packed of it.
       let step = max(1, Self.pieceBytes * rows / bytes / Self.panelRows) * Self.panelRows
       for first in stride(from: 0, to: rows, by: step) {
         let count = min(step, rows - first)
-        pool.withPool { nk_pack($0, placed + index, tensor.data, Int64(first), Int64(count)) }
-        file.releasePages(of: tensor.name)
+        matrix.tensor.rows.pack(
+          matrix.chosen, into: placed + index, places: first..<first + count, pool: pool)
+        file.releasePages(of: matrix.tensor.name)
         done += bytes * count / rows
         progress(Double(done) / Double(max(packedBytes, done)))
       }
