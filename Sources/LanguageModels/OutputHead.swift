@@ -44,16 +44,19 @@ extension TransformerModel {
   public func outputHead(tokens: [Int32]? = nil) throws -> OutputHead {
     guard let tokens else {
       guard headTokens == nil else { throw Self.headIsCut }
+      guard let head = weights.head else { throw LanguageModelError.noHead }
       return OutputHead(
-        try PackedMatrix(sharing: weights.head, of: weights), tokens: nil,
+        try PackedMatrix(sharing: head, of: weights), tokens: nil,
         vocabularySize: vocabularySize, pool: pool)
     }
     try check(tokens)
-    let rows = weights.headRows
+    guard let head = weights.head, let rows = weights.headRows else {
+      throw LanguageModelError.noHead
+    }
     let matrix = try PackedMatrix(
-      rows, rows: tokens, as: weights.head.pointee.type, pool: pool,
+      rows, rows: tokens, as: head.pointee.type, pool: pool,
       for: "output head of \(tokens.count) tokens")
-    weights.releasePages(of: rows)
+    rows.releasePages()
     return OutputHead(matrix, tokens: tokens, vocabularySize: vocabularySize, pool: pool)
   }
 
@@ -66,8 +69,9 @@ extension TransformerModel {
   /// - Throws: `LanguageModelError.invalidTokens`.
   public func headRows(_ tokens: [Int32]? = nil) throws -> [Float] {
     if let tokens { try check(tokens) }
-    defer { weights.releasePages(of: weights.headRows) }
-    return weights.headRows.floats(tokens)
+    guard let rows = weights.headRows else { throw LanguageModelError.noHead }
+    defer { rows.releasePages() }
+    return rows.floats(tokens)
   }
 
   /// The embedding as floats, scaled as the model's first layer sees it. (tokens, hiddenSize)
@@ -75,7 +79,7 @@ extension TransformerModel {
   /// - Throws: `LanguageModelError.invalidTokens`.
   public func embeddingRows(_ tokens: [Int32]? = nil) throws -> [Float] {
     if let tokens { try check(tokens) }
-    defer { weights.releasePages(of: weights.embedding) }
+    defer { weights.embedding.releasePages() }
     let rows = weights.embedding.floats(tokens)
     let scale = configuration.embeddingScale
     return scale == 1 ? rows : rows.map { $0 * scale }

@@ -1,3 +1,4 @@
+import ModelFiles
 import NunchiKernels
 
 /// The rows of a matrix as a file stores them: in the mapped file, read when they are wanted.
@@ -8,6 +9,11 @@ struct StoredRows {
   /// (rows, columns)
   var rows: Int
   var columns: Int
+  /// Keeps the mapping alive; nil for rows in memory.
+  var file: (any TensorFile)?
+
+  /// Lets the pages of the file leave memory until they are read again.
+  func releasePages() { file?.releasePages(of: name) }
 
   /// Rows are whole blocks.
   var rowBytes: Int { Self.bytes(of: columns, type) }
