@@ -40,6 +40,11 @@ public struct PromptSampling: Sendable {
     var steering: String?
   }
 
+  private struct Attempt {
+    var number: Int
+    var seed: UInt64
+  }
+
   /// Appends prompts to a file until it has `count`. A file that is there already is gone on with.
   /// - Parameter report: told the progress after each attempt.
   /// - Throws: `NunchiError.noChatTemplate` for a model that was not trained to chat,
@@ -82,9 +87,9 @@ public struct PromptSampling: Sendable {
           prompt: openings[attempt % openings.count],
           sampling: try SamplingParameters(temperature: temperature, topP: topP, seed: seed),
           maxTokens: maxTokens)
-        return ((attempt, seed), request)
+        return (Attempt(number: attempt, seed: seed), request)
       },
-      finished: { work, sequence in
+      finished: { (work: Attempt, sequence) in
         progress.tokens += sequence.output.count
         progress.seconds = (ContinuousClock.now - start) / .seconds(1)
         guard progress.resumed + progress.written < count else { return nil }
@@ -105,9 +110,9 @@ public struct PromptSampling: Sendable {
           try writer.append(
             try encoder.encode(
               Line(
-                id: "magpie-\(self.seed)-\(work.0)", prompt: text, model: model.name,
-                temperature: temperature, seed: work.1,
-                steering: systems[work.0 % systems.count])))
+                id: "magpie-\(self.seed)-\(work.number)", prompt: text, model: model.name,
+                temperature: temperature, seed: work.seed,
+                steering: systems[work.number % systems.count])))
           progress.written += 1
         }
         report(progress)
