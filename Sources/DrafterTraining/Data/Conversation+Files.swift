@@ -59,6 +59,10 @@ public struct ConversationFile: Sequence {
     lines = try TextLines(path: path)
   }
 
+  init(lines: TextLines) {
+    self.lines = lines
+  }
+
   public func makeIterator() -> Iterator { Iterator(lines: lines.makeIterator()) }
 
   public struct Iterator: IteratorProtocol {

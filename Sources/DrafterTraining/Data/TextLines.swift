@@ -13,6 +13,8 @@ struct TextLines: Sequence {
     var number: Int
     /// Without the line break. Copied out of the file.
     var bytes: Data
+    /// Where these bytes stand in the file.
+    var range: Range<Int>
   }
 
   private let file: MappedFile
@@ -23,6 +25,9 @@ struct TextLines: Sequence {
   init(path: String) throws {
     file = try MappedFile(path: path)
   }
+
+  /// Bytes of the file, copied.
+  func bytes(_ range: Range<Int>) -> Data { withExtendedLifetime(file) { Data(file.bytes[range]) } }
 
   func makeIterator() -> Iterator { Iterator(file: file) }
 
@@ -45,7 +50,7 @@ struct TextLines: Sequence {
         offset = end + 1
         number += 1
         guard bytes.contains(where: { $0 > 0x20 }) else { continue }
-        return Line(path: file.path, number: number, bytes: Data(bytes))
+        return Line(path: file.path, number: number, bytes: Data(bytes), range: bytes.indices)
       }
       return nil
     }

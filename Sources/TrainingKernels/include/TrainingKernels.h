@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#include "adamw.h"
+
 /// y[i] += a * x[i]
 void tk_axpy(float a, const float *x, float *y, int64_t count);
 
