@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "adamw.h"
+
 // ---------------------------------------------------------------- floating-point environment
 
 /// Makes this thread treat denormal numbers as zero, which would otherwise slow products down a
