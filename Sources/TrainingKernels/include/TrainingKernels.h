@@ -10,8 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "adamw.h"
-
 // ---------------------------------------------------------------- floating-point environment
 
 /// Makes this thread treat denormal numbers as zero, which would otherwise slow products down a
