@@ -1,3 +1,5 @@
+import LanguageModels
+
 extension StateTrainer {
   /// Steps that validation drafts, however many training does.
   private var validatedSteps: Int { min(4, network.mostSteps) }

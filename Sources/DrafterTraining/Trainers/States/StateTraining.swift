@@ -134,7 +134,9 @@ extension StateBatch {
   }
 
   /// Each row's place in its document.
-  var positions: [Int32] { segments.flatMap { $0.map { row in Int32(row - $0.lowerBound) } } }
+  var positions: [Int32] {
+    segments.flatMap { segment in segment.map { Int32($0 - segment.lowerBound) } }
+  }
 
   /// For each row the row that lies `distance` further on in its document, or nil.
   func shifted(by distance: Int) -> [Int?] {
