@@ -216,6 +216,11 @@ struct WeightPlan {
       throw LanguageModelError.tensorShape(
         file: file.path, tensor: name, expected: shape, found: info.shape)
     }
+    guard !info.type.isInteger else {
+      throw LanguageModelError.tensorKind(
+        file: file.path, tensor: name, expected: "floats or quantized weights",
+        found: "integers (\(info.type.name))")
+    }
     let columns = shape[shape.count - 1]
     guard columns % info.type.blockElements == 0 else {
       throw LanguageModelError.tensorKind(
