@@ -117,14 +117,19 @@ public struct SequenceRows<Cache: KVCache> {
   /// Whether the pending rows of the last pass stay, and these rows grow from them; otherwise they
   /// are dropped first.
   public var extendsPending: Bool
+  /// A state for each token, for models that take them (`ModelConfiguration.takesStates`); others
+  /// ignore it. Read during the pass only. (rows, hiddenSize)
+  public var states: UnsafePointer<Float>?
 
   public init(
-    cache: Cache, tokens: [Int32], parents: [Int32], extendsPending: Bool = false
+    cache: Cache, tokens: [Int32], parents: [Int32], extendsPending: Bool = false,
+    states: UnsafePointer<Float>? = nil
   ) {
     self.cache = cache
     self.tokens = tokens
     self.parents = parents
     self.extendsPending = extendsPending
+    self.states = states
   }
 }
 

@@ -43,22 +43,30 @@ extension TransformerModel {
   /// - Throws: `LanguageModelError.invalidTokens` or `.notEnoughMemory`.
   public func outputHead(tokens: [Int32]? = nil) throws -> OutputHead {
     guard let tokens else {
-      guard headTokens == nil else { throw Self.headIsCut }
+      guard headTokens == nil, let head = weights.head else { throw noWholeHead }
       return OutputHead(
-        try PackedMatrix(sharing: weights.head, of: weights), tokens: nil,
+        try PackedMatrix(sharing: head, of: weights), tokens: nil,
         vocabularySize: vocabularySize, pool: pool)
     }
     try check(tokens)
-    let rows = weights.headRows
+    let rows = try wholeHead()
     let matrix = try PackedMatrix(
-      rows, rows: tokens, as: weights.head.pointee.type, pool: pool,
+      rows, rows: tokens, as: weights.head?.pointee.type ?? rows.type, pool: pool,
       for: "output head of \(tokens.count) tokens")
-    weights.releasePages(of: rows)
+    rows.releasePages()
     return OutputHead(matrix, tokens: tokens, vocabularySize: vocabularySize, pool: pool)
   }
 
-  private static var headIsCut: LanguageModelError {
-    .invalidTokens(expected: "a model with its whole output head", found: "a cut one")
+  private var noWholeHead: LanguageModelError {
+    .invalidTokens(
+      expected: "a model with its whole output head",
+      found: headTokens == nil ? "one without" : "a cut one")
+  }
+
+  /// The whole head as the file stores it.
+  private func wholeHead() throws -> StoredRows {
+    guard let rows = weights.headRows else { throw noWholeHead }
+    return rows
   }
 
   /// The output matrix as floats. (tokens, hiddenSize)
@@ -66,8 +74,9 @@ extension TransformerModel {
   /// - Throws: `LanguageModelError.invalidTokens`.
   public func headRows(_ tokens: [Int32]? = nil) throws -> [Float] {
     if let tokens { try check(tokens) }
-    defer { weights.releasePages(of: weights.headRows) }
-    return weights.headRows.floats(tokens)
+    let rows = try wholeHead()
+    defer { rows.releasePages() }
+    return rows.floats(tokens)
   }
 
   /// The embedding as floats, scaled as the model's first layer sees it. (tokens, hiddenSize)
@@ -75,7 +84,7 @@ extension TransformerModel {
   /// - Throws: `LanguageModelError.invalidTokens`.
   public func embeddingRows(_ tokens: [Int32]? = nil) throws -> [Float] {
     if let tokens { try check(tokens) }
-    defer { weights.releasePages(of: weights.embedding) }
+    defer { weights.embedding.releasePages() }
     let rows = weights.embedding.floats(tokens)
     let scale = configuration.embeddingScale
     return scale == 1 ? rows : rows.map { $0 * scale }

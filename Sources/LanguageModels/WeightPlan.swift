@@ -9,8 +9,15 @@ struct WeightPlan {
   /// An offset, in floats, into the model's norms and biases.
   struct VectorSlot { var offset: Int }
 
+  /// What makes the first layer's input of embeddings and states.
+  struct InputSlots {
+    var fusion: MatrixSlot?
+    var fusionBias: VectorSlot?
+    var embeddingNorm, stateNorm: VectorSlot?
+  }
+
   struct LayerSlots {
-    var attentionNorm: VectorSlot
+    var attentionNorm: VectorSlot?
     var query, key, value: MatrixSlot
     var queryBias, keyBias, valueBias: VectorSlot?
     var queryNorm, keyNorm: VectorSlot?
@@ -22,9 +29,10 @@ struct WeightPlan {
   }
 
   struct ModelSlots {
+    var input: InputSlots
     var layers: [LayerSlots]
-    var finalNorm: VectorSlot
-    var head: MatrixSlot
+    var finalNorm: VectorSlot?
+    var head: MatrixSlot?
   }
 
   /// A tensor of the file that is as it should be.
@@ -36,8 +44,9 @@ struct WeightPlan {
     var byteCount: Int
 
     /// A matrix's rows.
-    var rows: StoredRows {
-      StoredRows(name: name, type: kernelType, base: data, rows: shape[0], columns: shape[1])
+    func rows(of file: any TensorFile) -> StoredRows {
+      StoredRows(
+        file: file, name: name, type: kernelType, base: data, rows: shape[0], columns: shape[1])
     }
   }
 
@@ -74,16 +83,41 @@ struct WeightPlan {
   mutating func addModel(
     _ configuration: ModelConfiguration, names: TensorNames
   ) throws -> ModelSlots {
+    let input = try addInput(configuration, names: names)
     let layers = try (0..<configuration.layerCount).map { index in
       try addLayer(configuration, names: names, index: index)
     }
-    let finalNorm = try addVector(names.finalNorm, count: configuration.hiddenSize)
-    let head = try addMatrix(
-      configuration.tiedEmbeddings ? names.embedding : names.head,
-      rows: configuration.vocabularySize, columns: configuration.hiddenSize,
-      chosen: options.headTokens)
+    let finalNorm =
+      configuration.outputNorm
+      ? try addVector(names.finalNorm, count: configuration.hiddenSize) : nil
+    let head =
+      configuration.takesStates
+      ? nil
+      : try addMatrix(
+        configuration.tiedEmbeddings ? names.embedding : names.head,
+        rows: configuration.vocabularySize, columns: configuration.hiddenSize,
+        chosen: options.headTokens)
     try refuseOtherBiases()
-    return ModelSlots(layers: layers, finalNorm: finalNorm, head: head)
+    return ModelSlots(input: input, layers: layers, finalNorm: finalNorm, head: head)
+  }
+
+  private mutating func addInput(
+    _ configuration: ModelConfiguration, names: TensorNames
+  ) throws -> InputSlots {
+    let hidden = configuration.hiddenSize
+    var slots = InputSlots()
+    switch configuration.input {
+    case .tokens: break
+    case .fused(let bias):
+      slots.fusion = try addMatrix(names.fusion, rows: hidden, columns: 2 * hidden)
+      if bias { slots.fusionBias = try addVector(names.fusionBias, count: hidden, isNorm: false) }
+    case .paired:
+      // The layer's own norm is the embedding's here.
+      slots.embeddingNorm = try addVector(
+        names.attentionNorm.replacing("#", with: "0"), count: hidden)
+      slots.stateNorm = try addVector(names.stateNorm.replacing("#", with: "0"), count: hidden)
+    }
+    return slots
   }
 
   /// A bias that is not read would make the results wrong without a word.
@@ -99,6 +133,9 @@ struct WeightPlan {
     _ configuration: ModelConfiguration, names: TensorNames, index: Int
   ) throws -> LayerSlots {
     let hidden = configuration.hiddenSize
+    let takesStates = index == 0 && configuration.takesStates
+    let isPaired = index == 0 && configuration.input.isPaired
+    let attentionColumns = isPaired ? 2 * hidden : hidden
     let intermediate = configuration.intermediateSize
     let queryWidth = configuration.queryWidth
     let kvWidth = configuration.kvWidth
@@ -113,10 +150,10 @@ struct WeightPlan {
       isUsed ? try addVector(name(pattern), count: count) : nil
     }
     return LayerSlots(
-      attentionNorm: try addVector(name(names.attentionNorm), count: hidden),
-      query: try addMatrix(name(names.query), rows: queryWidth, columns: hidden),
-      key: try addMatrix(name(names.key), rows: kvWidth, columns: hidden),
-      value: try addMatrix(name(names.value), rows: kvWidth, columns: hidden),
+      attentionNorm: try norm(names.attentionNorm, hidden, if: !takesStates),
+      query: try addMatrix(name(names.query), rows: queryWidth, columns: attentionColumns),
+      key: try addMatrix(name(names.key), rows: kvWidth, columns: attentionColumns),
+      value: try addMatrix(name(names.value), rows: kvWidth, columns: attentionColumns),
       queryBias: try bias(names.queryBias, queryWidth),
       keyBias: try bias(names.keyBias, kvWidth),
       valueBias: try bias(names.valueBias, kvWidth),
@@ -248,7 +285,7 @@ struct WeightPlan {
       let step = max(1, Self.pieceBytes * rows / bytes / Self.panelRows) * Self.panelRows
       for first in stride(from: 0, to: rows, by: step) {
         let count = min(step, rows - first)
-        matrix.tensor.rows.pack(
+        matrix.tensor.rows(of: file).pack(
           matrix.chosen, into: placed + index, places: first..<first + count, pool: pool)
         file.releasePages(of: matrix.tensor.name)
         done += bytes * count / rows
