@@ -22,6 +22,10 @@ public struct DrafterSettings: Sendable {
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var draftModelConfiguration = DraftModelConfiguration()
+  /// What the trained drafters draft with.
+  public var trained: TrainedDrafter?
+  /// How the tree of a trained drafter grows; nil leaves each its own.
+  public var trainedShape: DraftShape?
   /// Of a draft model with another vocabulary; its length and confidence are those here.
   public var crossVocabulary = CrossVocabularyConfiguration()
   /// Prompt and plain output, for the reference drafters.
@@ -46,35 +50,36 @@ public enum DrafterRegistry {
     public let make: @Sendable (DrafterSettings) throws -> any Drafter
   }
 
-  public static let entries: [Entry] = [
-    Entry(name: "none", summary: "plain decoding, one token at a time") { _ in EmptyDrafter() },
-    Entry(name: "prompt-lookup", summary: "continue where the last tokens stood before") {
-      var configuration = $0.promptLookup
-      if let length = $0.length { configuration.length = length }
-      return try PromptLookupDrafter(configuration)
-    },
-    .recycling,
-    .suffix,
-    .rest,
-    .lookahead,
-    .draftModel,
-    .crossVocabulary,
-    .layerSkip,
-    .earlyExit,
-    Entry(name: "oracle", summary: "knows the output: all accepted", isReference: true) {
-      OracleDrafter(sequence: $0.sequence)
-    },
-    Entry(name: "always-wrong", summary: "knows it and avoids it", isReference: true) {
-      AlwaysWrongDrafter(sequence: $0.sequence)
-    },
-    Entry(name: "random-chain", summary: "random chains", isReference: true) {
-      RandomDrafter(seed: $0.seed, width: 1, sequence: $0.sequence)
-    },
-    Entry(name: "random-tree", summary: "random trees", isReference: true) {
-      RandomDrafter(seed: $0.seed, sequence: $0.sequence)
-    },
-    .draftModelTree,
-  ]
+  public static let entries: [Entry] =
+    [
+      Entry(name: "none", summary: "plain decoding, one token at a time") { _ in EmptyDrafter() },
+      Entry(name: "prompt-lookup", summary: "continue where the last tokens stood before") {
+        var configuration = $0.promptLookup
+        if let length = $0.length { configuration.length = length }
+        return try PromptLookupDrafter(configuration)
+      },
+      .recycling,
+      .suffix,
+      .rest,
+      .lookahead,
+      .draftModel,
+      .crossVocabulary,
+      .layerSkip,
+      .earlyExit,
+      Entry(name: "oracle", summary: "knows the output: all accepted", isReference: true) {
+        OracleDrafter(sequence: $0.sequence)
+      },
+      Entry(name: "always-wrong", summary: "knows it and avoids it", isReference: true) {
+        AlwaysWrongDrafter(sequence: $0.sequence)
+      },
+      Entry(name: "random-chain", summary: "random chains", isReference: true) {
+        RandomDrafter(seed: $0.seed, width: 1, sequence: $0.sequence)
+      },
+      Entry(name: "random-tree", summary: "random trees", isReference: true) {
+        RandomDrafter(seed: $0.seed, sequence: $0.sequence)
+      },
+      .draftModelTree,
+    ] + trainedEntries
 
   /// What `auto` stands for: drafters that need no further file or model and pay somewhere.
   public static let automatic = ["suffix", "recycling"]

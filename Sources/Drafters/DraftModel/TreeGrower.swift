@@ -1,0 +1,202 @@
+import LanguageModels
+import Sampling
+import Speculation
+
+/// Grows one draft tree in the shape asked for, whatever computes its levels.
+struct TreeGrower {
+  private let configuration: DraftModelConfiguration
+  private let context: DraftContext
+  private let plan: GrowthPlan
+  private let depth: Int
+  private var growth: TreeGrowth
+
+  /// - Parameter room: the most nodes that the model has memory to compute.
+  /// - Throws: `SpeculationError.invalidSetting`.
+  init(
+    _ configuration: DraftModelConfiguration, context: DraftContext, budget: DraftBudget,
+    room: Int
+  ) throws {
+    self.configuration = configuration
+    self.context = context
+    plan = try GrowthPlan(
+      configuration.shape, length: configuration.length, limit: budget.nodes)
+    // The last level needs no rows of its own.
+    depth = min(plan.depth, budget.depth, room / plan.width + 1)
+    growth = TreeGrowth(
+      limit: budget.nodes, minimumProbability: context.minimumPathProbability)
+  }
+
+  /// - Parameter first: one row, the logits of the root's children.
+  mutating func tree(
+    from first: DraftLogits, by model: some LevelModel, source: String
+  ) throws -> DraftTree {
+    var logits = first
+    var parents = [DraftTree.root]
+    for level in 1...max(1, depth) {
+      let before = growth.expected
+      let new = try grow(under: parents, logits)
+      guard level < depth, goesOn(new, since: before) else { break }
+      parents = best(plan.width, of: new)
+      guard !parents.isEmpty else { break }
+      logits = try model.compute(parents, of: &growth)
+    }
+    return growth.tree(source: source)
+  }
+
+  /// Whether another level is worth its pass.
+  private func goesOn(_ new: Range<Int>, since before: Double) -> Bool {
+    guard plan.minimumGain > 0 else { return true }
+    guard draws else { return growth.expected - before >= plan.minimumGain }
+    // What a level adds depends on tokens drawn before it, and through the places it takes could
+    // tell of them. Its best node does not: one below the limit can only have worse descendants.
+    return new.contains { growth[$0].isKept && growth[$0].probability >= plan.minimumGain }
+  }
+
+  /// The nodes of a level that get children, most probable first.
+  private func best(_ count: Int, of level: Range<Int>) -> [Int] {
+    let able = level.filter {
+      growth[$0].isKept && plan.childCount(place: growth[$0].place) > 0 && !growth.isRepeated($0)
+    }
+    guard able.count > count else { return able }
+    let ordered = able.sorted {
+      (growth[$1].probability, $0) < (growth[$0].probability, $1)
+    }
+    return Array(ordered.prefix(count))
+  }
+
+  // MARK: - Candidates
+
+  /// The children that one node may get: their places, and where their tokens come from.
+  private struct Siblings {
+    var nodes: Range<Int>
+    /// The index in the sequence of their tokens.
+    var position: Int
+    /// nil where the tokens are known.
+    var q: Distribution?
+  }
+
+  /// Whether proposals are drawn, and q recorded.
+  private var draws: Bool {
+    context.style == .sampled && !context.sampler.parameters.isGreedy
+  }
+
+  /// Adds a level: children of `parents`, whose logits are the rows of `logits`.
+  /// - Returns: the new nodes, some of which may have been given up at once.
+  private mutating func grow(under parents: [Int], _ logits: DraftLogits) throws -> Range<Int> {
+    let first = growth.nodes.count
+    var families: [Siblings] = []
+    for (row, parent) in parents.enumerated() {
+      let start = growth.nodes.count
+      let isRoot = parent == DraftTree.root
+      let place = isRoot ? 0 : growth[parent].place
+      let position = context.tokens.count + (isRoot ? 0 : growth[parent].depth)
+      let (candidates, q) = try candidates(
+        plan.childCount(place: place), logits, row: row, under: parent, position: position)
+      for (rank, candidate) in candidates.enumerated() {
+        growth.add(
+          candidate.token, score: candidate.score, rank: rank,
+          place: plan.place(of: rank, under: place), under: parent)
+      }
+      families.append(
+        Siblings(nodes: start..<growth.nodes.count, position: position, q: q))
+    }
+    growth.prune()
+    var drawn = 0
+    for family in families { draw(family, &drawn) }
+    return first..<growth.nodes.count
+  }
+
+  /// At most `count` candidates for a node's children, with their scores. Where q is given, they
+  /// are places only, with tokens yet to draw: the n-th draw has the score of the n-th most
+  /// probable token, which tells nothing of what is drawn.
+  private func candidates(
+    _ count: Int, _ logits: DraftLogits, row: Int, under parent: Int, position: Int
+  ) throws -> (candidates: [(token: Int32, score: Double)], q: Distribution?) {
+    let isGreedy = context.sampler.parameters.isGreedy
+    // The target's vocabulary may be padded to another size: what it lacks is never proposed.
+    let columns = logits.tokens == nil ? context.vocabularySize : logits.rows.columns
+    let values = UnsafeMutableBufferPointer(rebasing: logits.rows[row].prefix(columns))
+    let path = penalised(under: parent, logits.tokens)
+    let q =
+      isGreedy
+      ? nil
+      : named(try context.sampler.distribution(logits: values, context: path), logits.tokens)
+    let best =
+      try q?.mostProbable(count)
+      ?? context.sampler.mostProbableTokens(count, logits: values, context: path).map {
+        (logits.tokens?[Int($0.token)] ?? $0.token, $0.probability)
+      }
+    if let threshold = configuration.minimumConfidence {
+      guard let highest = best.first?.probability, highest >= threshold else { return ([], q) }
+    }
+    guard let q, !draws else { return (best.map { ($0.token, $0.probability) }, q) }
+    return (matching(best, q, position: position), nil)
+  }
+
+  /// The tokens before a node's children that the sampler may penalise, as columns of the logits.
+  private func penalised(under parent: Int, _ tokens: [Int32]?) -> [Int32] {
+    let parameters = context.sampler.parameters
+    guard parameters.repetitionPenalty != 1 else { return [] }
+    let path =
+      context.tokens.suffix(parameters.repetitionWindow)
+      + (parent == DraftTree.root ? [] : growth.path(to: parent))
+    guard let tokens else { return Array(path) }
+    return path.suffix(parameters.repetitionWindow).compactMap { token in
+      column(of: token, in: tokens)
+    }
+  }
+
+  /// Where `token` stands in ascending tokens.
+  private func column(of token: Int32, in tokens: [Int32]) -> Int32? {
+    var (low, high) = (0, tokens.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if tokens[middle] < token { low = middle + 1 } else { high = middle }
+    }
+    return low < tokens.count && tokens[low] == token ? Int32(low) : nil
+  }
+
+  /// A distribution over columns as one over their tokens.
+  private func named(_ columns: Distribution, _ tokens: [Int32]?) -> Distribution {
+    guard let tokens else { return columns }
+    return Distribution(
+      tokens: columns.tokens?.map { tokens[Int($0)] } ?? tokens, weights: columns.probabilities)
+  }
+
+  /// First the token that the target's own number picks from q, then the most probable others.
+  ///
+  /// Two models that see the same number agree more often than by chance: the first token's score
+  /// is √q, halfway (geometrically) between chance and certainty.
+  private func matching(
+    _ best: [(token: Int32, probability: Double)], _ q: Distribution, position: Int
+  ) -> [(token: Int32, score: Double)] {
+    let drawn = context.chance.token(from: q, position: position, stream: .target, draw: 0)
+    let score = q[drawn].squareRoot()
+    let others = best.lazy.filter { $0.token != drawn }.prefix(best.count - 1)
+    return [(drawn, score)]
+      + others.map { ($0.token, (1 - score) * $0.probability / (1 - q[drawn])) }
+  }
+
+  /// Draws the tokens of siblings that have kept their places.
+  /// - Parameter drawn: how many tokens of the level have been drawn.
+  private mutating func draw(_ family: Siblings, _ drawn: inout Int) {
+    guard let q = family.q else { return }
+    var left = q
+    var previous: Int32?
+    for node in family.nodes where growth[node].isKept {
+      if let previous, !configuration.drawsWithReplacement {
+        // Each place stands for a token of q: nothing is left only by rounding.
+        left = left.without([previous]) ?? left
+      }
+      // A position is drafted again after a rejection before it. Its distance from the root is
+      // then another, so each draw has a fresh number.
+      let token = context.chance.token(
+        from: left, position: family.position, stream: .drafter,
+        draw: (growth[node].depth - 1) | drawn << 16)
+      growth[node].token = token
+      growth[node].proposal = .sampled(left)
+      previous = token
+      drawn += 1
+    }
+  }
+}
