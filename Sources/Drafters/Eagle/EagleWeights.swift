@@ -67,8 +67,8 @@ public final class EagleWeights: TrainedWeights {
       outputNorm: checkpoint.version == .eagle3, biases: checkpoint.has(.queryBias),
       target: target.configuration)
     model = try TransformerModel(
-      stateModel: checkpoint, configuration: configuration, embeddingOf: target,
-      options: LoadingOptions(quantizesFloats: !exact))
+      stateModel: checkpoint, configuration: configuration,
+      options: LoadingOptions(quantizesFloats: !exact), embeddingOf: target)
     if checkpoint.version == .eagle3, checkpoint.has(.head) {
       head = try checkpoint.head(for: target, exact: exact)
     } else {
