@@ -13,6 +13,6 @@ protocol LevelModel {
 struct DraftLogits {
   /// Valid until the model's next pass; may be overwritten.
   var rows: FloatRows
-  /// The tokens of the columns, ascending; nil where column i is token i.
-  var tokens: [Int32]?
+  /// The tokens of the columns.
+  var vocabulary = DraftVocabulary(tokens: nil)
 }

@@ -112,20 +112,16 @@ struct TreeGrower {
   private func candidates(
     _ count: Int, _ logits: DraftLogits, row: Int, under parent: Int, position: Int
   ) throws -> (candidates: [(token: Int32, score: Double)], q: Distribution?) {
-    let isGreedy = context.sampler.parameters.isGreedy
     // The target's vocabulary may be padded to another size: what it lacks is never proposed.
-    let columns = logits.tokens == nil ? context.vocabularySize : logits.rows.columns
+    let columns = logits.vocabulary.tokens == nil ? context.vocabularySize : logits.rows.columns
     let values = UnsafeMutableBufferPointer(rebasing: logits.rows[row].prefix(columns))
-    let path = penalised(under: parent, logits.tokens)
+    let (sampler, path) = (context.sampler, penalised(under: parent))
     let q =
-      isGreedy
-      ? nil
-      : named(try context.sampler.distribution(logits: values, context: path), logits.tokens)
+      sampler.parameters.isGreedy
+      ? nil : try logits.vocabulary.distribution(values, sampler, after: path)
     let best =
       try q?.mostProbable(count)
-      ?? context.sampler.mostProbableTokens(count, logits: values, context: path).map {
-        (logits.tokens?[Int($0.token)] ?? $0.token, $0.probability)
-      }
+      ?? logits.vocabulary.mostProbable(count, values, sampler, after: path)
     if let threshold = configuration.minimumConfidence {
       guard let highest = best.first?.probability, highest >= threshold else { return ([], q) }
     }
@@ -133,34 +129,12 @@ struct TreeGrower {
     return (matching(best, q, position: position), nil)
   }
 
-  /// The tokens before a node's children that the sampler may penalise, as columns of the logits.
-  private func penalised(under parent: Int, _ tokens: [Int32]?) -> [Int32] {
+  /// The tokens before a node's children, as far as the sampler looks at them.
+  private func penalised(under parent: Int) -> [Int32] {
     let parameters = context.sampler.parameters
     guard parameters.repetitionPenalty != 1 else { return [] }
-    let path =
-      context.tokens.suffix(parameters.repetitionWindow)
+    return context.tokens.suffix(parameters.repetitionWindow)
       + (parent == DraftTree.root ? [] : growth.path(to: parent))
-    guard let tokens else { return Array(path) }
-    return path.suffix(parameters.repetitionWindow).compactMap { token in
-      column(of: token, in: tokens)
-    }
-  }
-
-  /// Where `token` stands in ascending tokens.
-  private func column(of token: Int32, in tokens: [Int32]) -> Int32? {
-    var (low, high) = (0, tokens.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if tokens[middle] < token { low = middle + 1 } else { high = middle }
-    }
-    return low < tokens.count && tokens[low] == token ? Int32(low) : nil
-  }
-
-  /// A distribution over columns as one over their tokens.
-  private func named(_ columns: Distribution, _ tokens: [Int32]?) -> Distribution {
-    guard let tokens else { return columns }
-    return Distribution(
-      tokens: columns.tokens?.map { tokens[Int($0)] } ?? tokens, weights: columns.probabilities)
   }
 
   /// First the token that the target's own number picks from q, then the most probable others.
