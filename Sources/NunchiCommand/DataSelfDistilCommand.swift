@@ -30,7 +30,8 @@ struct DataSelfDistilCommand: AsyncParsableCommand {
   @Argument(help: "A model's name, the path of a .gguf file, or of a Hugging Face folder.")
   var model: String?
 
-  @Option(name: [.short, .long], help: "Threads that compute; all of the machine's cores if not given.")
+  @Option(
+    name: [.short, .long], help: "Threads that compute; all of the machine's cores if not given.")
   var threads: Int?
 
   @Option(parsing: .upToNextOption, help: "Files of prompts.")
@@ -82,7 +83,8 @@ struct DataSelfDistilCommand: AsyncParsableCommand {
       """)
   var layers: LayerList?
 
-  @Option(help: "The address of an OpenAI-compatible server, with its version: http://host:8000/v1.")
+  @Option(
+    help: "The address of an OpenAI-compatible server, with its version: http://host:8000/v1.")
   var endpoint: String?
 
   @Option(help: "The name that the server knows the model by.")
@@ -147,10 +149,10 @@ struct DataSelfDistilCommand: AsyncParsableCommand {
   func run() async throws {
     let list = try PromptList(paths: prompts, split: split)
     if list.repeated > 0 {
-      writeError("\(formatCount(list.repeated)) prompts are repeated, and taken once")
+      writeError("repeated prompts, taken once: \(formatCount(list.repeated))")
     }
     if list.otherSplit > 0 {
-      writeError("\(formatCount(list.otherSplit)) prompts are not of the split \(split)")
+      writeError("prompts of another split than \(split): \(formatCount(list.otherSplit))")
     }
     let prompts = Array(list.prompts.prefix(limit ?? .max))
     let interrupt = Interrupt()

@@ -86,7 +86,8 @@ public struct ConversationEncoder: Sendable {
     for index in conversation.turns.indices where conversation.turns[index].speaker == .gpt {
       let before = try model.tokens(of: Array(messages.prefix(index)))
       guard tokens.starts(with: before) else { return nil }
-      let ending = tokens[before.count...].firstIndex(where: model.tokenizer.endOfGeneration.contains)
+      let ending = tokens[before.count...].firstIndex(
+        where: model.tokenizer.endOfGeneration.contains)
       answers.append(before.count..<(ending.map { $0 + 1 } ?? tokens.count))
     }
     // What a template writes after the last answer is nobody's.

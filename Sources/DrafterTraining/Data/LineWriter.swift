@@ -16,8 +16,10 @@ final class LineWriter {
     guard descriptor >= 0 else { throw Self.systemError(path) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       let isBusy = errno == EWOULDBLOCK
-      let failure = isBusy ? TrainingError.file(
-        path: path, reason: "another process is writing it") : Self.systemError(path)
+      let failure =
+        isBusy
+        ? TrainingError.file(
+          path: path, reason: "another process is writing it") : Self.systemError(path)
       close(descriptor)
       throw failure
     }

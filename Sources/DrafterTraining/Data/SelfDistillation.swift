@@ -62,7 +62,8 @@ public struct SelfDistillation: Sendable {
       var draw = SeededRandom(seed: seed ^ stableHash(prompt.id.utf8))
       let drawn = [temperatures[Int(draw.next() % UInt64(temperatures.count))]]
       return (drawsTemperature ? drawn : temperatures).map { temperature in
-        let id = "\(prompt.id)@\(temperature)"
+        let whole = Int(exactly: temperature).map { "\($0)" }
+        let id = "\(prompt.id)@\(whole ?? "\(temperature)")"
         var random = SeededRandom(seed: seed ^ stableHash(id.utf8))
         // 53 bits: every reader of JSON keeps them.
         return Job(prompt: prompt, id: id, temperature: temperature, seed: random.next() >> 11)

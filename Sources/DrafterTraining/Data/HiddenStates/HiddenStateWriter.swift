@@ -107,7 +107,8 @@ public final class HiddenStateWriter {
   public func finish() throws {
     guard !tokens.isEmpty else { return }
     let digits = String(next)
-    let path = "\(folder)/states-\(String(repeating: "0", count: max(0, 5 - digits.count)))\(digits)"
+    let path =
+      "\(folder)/states-\(String(repeating: "0", count: max(0, 5 - digits.count)))\(digits)"
       + ".safetensors"
     let writer = try SafetensorsWriter(
       path: path,
