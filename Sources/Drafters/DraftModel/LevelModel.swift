@@ -13,6 +13,8 @@ protocol LevelModel {
 struct DraftLogits {
   /// Valid until the model's next pass; may be overwritten.
   var rows: FloatRows
-  /// The tokens of the columns, ascending; nil where column i is token i.
-  var tokens: [Int32]?
+  /// The tokens of the columns.
+  var vocabulary = DraftVocabulary(tokens: nil)
+  /// Whether there is one row for all nodes, whatever the tokens before them.
+  var isShared = false
 }

@@ -10,18 +10,19 @@ struct TreeGrower {
   private let depth: Int
   private var growth: TreeGrowth
 
-  /// - Parameter room: the most nodes that the model has memory to compute.
+  /// - Parameter room: the most nodes that the model has memory to compute; nil for one that needs
+  ///   none.
   /// - Throws: `SpeculationError.invalidSetting`.
   init(
     _ configuration: DraftModelConfiguration, context: DraftContext, budget: DraftBudget,
-    room: Int
+    room: Int? = nil
   ) throws {
     self.configuration = configuration
     self.context = context
     plan = try GrowthPlan(
       configuration.shape, length: configuration.length, limit: budget.nodes)
     // The last level needs no rows of its own.
-    depth = min(plan.depth, budget.depth, room / plan.width + 1)
+    depth = min(plan.depth, budget.depth, (room ?? .max - 1) / plan.width + 1)
     growth = TreeGrowth(
       limit: budget.nodes, minimumProbability: context.minimumPathProbability)
   }
@@ -85,14 +86,18 @@ struct TreeGrower {
   private mutating func grow(under parents: [Int], _ logits: DraftLogits) throws -> Range<Int> {
     let first = growth.nodes.count
     var families: [Siblings] = []
+    let shared = try sharedCandidates(of: parents, logits)
     for (row, parent) in parents.enumerated() {
       let start = growth.nodes.count
       let isRoot = parent == DraftTree.root
       let place = isRoot ? 0 : growth[parent].place
       let position = context.tokens.count + (isRoot ? 0 : growth[parent].depth)
-      let (candidates, q) = try candidates(
-        plan.childCount(place: place), logits, row: row, under: parent, position: position)
-      for (rank, candidate) in candidates.enumerated() {
+      let count = plan.childCount(place: place)
+      let (candidates, q) =
+        try shared
+        ?? candidates(
+          count, logits, row: logits.isShared ? 0 : row, under: parent, position: position)
+      for (rank, candidate) in candidates.prefix(count).enumerated() {
         growth.add(
           candidate.token, score: candidate.score, rank: rank,
           place: plan.place(of: rank, under: place), under: parent)
@@ -106,26 +111,36 @@ struct TreeGrower {
     return first..<growth.nodes.count
   }
 
+  /// The candidates of all parents, where neither logits nor sampler look at the tokens before.
+  private func sharedCandidates(
+    of parents: [Int], _ logits: DraftLogits
+  ) throws -> (candidates: [(token: Int32, score: Double)], q: Distribution?)? {
+    guard logits.isShared, let parent = parents.first,
+      context.sampler.parameters.repetitionPenalty == 1
+    else { return nil }
+    let isRoot = parent == DraftTree.root
+    let most = parents.map { plan.childCount(place: isRoot ? 0 : growth[$0].place) }.max() ?? 0
+    return try candidates(
+      most, logits, row: 0, under: parent,
+      position: context.tokens.count + (isRoot ? 0 : growth[parent].depth))
+  }
+
   /// At most `count` candidates for a node's children, with their scores. Where q is given, they
   /// are places only, with tokens yet to draw: the n-th draw has the score of the n-th most
   /// probable token, which tells nothing of what is drawn.
   private func candidates(
     _ count: Int, _ logits: DraftLogits, row: Int, under parent: Int, position: Int
   ) throws -> (candidates: [(token: Int32, score: Double)], q: Distribution?) {
-    let isGreedy = context.sampler.parameters.isGreedy
     // The target's vocabulary may be padded to another size: what it lacks is never proposed.
-    let columns = logits.tokens == nil ? context.vocabularySize : logits.rows.columns
+    let columns = logits.vocabulary.tokens == nil ? context.vocabularySize : logits.rows.columns
     let values = UnsafeMutableBufferPointer(rebasing: logits.rows[row].prefix(columns))
-    let path = penalised(under: parent, logits.tokens)
+    let (sampler, path) = (context.sampler, penalised(under: parent))
     let q =
-      isGreedy
-      ? nil
-      : named(try context.sampler.distribution(logits: values, context: path), logits.tokens)
+      sampler.parameters.isGreedy
+      ? nil : try logits.vocabulary.distribution(values, sampler, after: path)
     let best =
       try q?.mostProbable(count)
-      ?? context.sampler.mostProbableTokens(count, logits: values, context: path).map {
-        (logits.tokens?[Int($0.token)] ?? $0.token, $0.probability)
-      }
+      ?? logits.vocabulary.mostProbable(count, values, sampler, after: path)
     if let threshold = configuration.minimumConfidence {
       guard let highest = best.first?.probability, highest >= threshold else { return ([], q) }
     }
@@ -133,34 +148,12 @@ struct TreeGrower {
     return (matching(best, q, position: position), nil)
   }
 
-  /// The tokens before a node's children that the sampler may penalise, as columns of the logits.
-  private func penalised(under parent: Int, _ tokens: [Int32]?) -> [Int32] {
+  /// The tokens before a node's children, as far as the sampler looks at them.
+  private func penalised(under parent: Int) -> [Int32] {
     let parameters = context.sampler.parameters
     guard parameters.repetitionPenalty != 1 else { return [] }
-    let path =
-      context.tokens.suffix(parameters.repetitionWindow)
+    return context.tokens.suffix(parameters.repetitionWindow)
       + (parent == DraftTree.root ? [] : growth.path(to: parent))
-    guard let tokens else { return Array(path) }
-    return path.suffix(parameters.repetitionWindow).compactMap { token in
-      column(of: token, in: tokens)
-    }
-  }
-
-  /// Where `token` stands in ascending tokens.
-  private func column(of token: Int32, in tokens: [Int32]) -> Int32? {
-    var (low, high) = (0, tokens.count)
-    while low < high {
-      let middle = (low + high) / 2
-      if tokens[middle] < token { low = middle + 1 } else { high = middle }
-    }
-    return low < tokens.count && tokens[low] == token ? Int32(low) : nil
-  }
-
-  /// A distribution over columns as one over their tokens.
-  private func named(_ columns: Distribution, _ tokens: [Int32]?) -> Distribution {
-    guard let tokens else { return columns }
-    return Distribution(
-      tokens: columns.tokens?.map { tokens[Int($0)] } ?? tokens, weights: columns.probabilities)
   }
 
   /// First the token that the target's own number picks from q, then the most probable others.

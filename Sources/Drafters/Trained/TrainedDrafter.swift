@@ -76,6 +76,9 @@ struct DrafterFiles {
   /// A new method is one more case.
   func weights(_ method: String) throws -> any TrainedWeights {
     switch method {
+    case "medusa": return try MedusaHeads(self)
+    case "hydra": return try HydraHeads(self)
+    case "tiny-lm": return try TinyLM(self)
     default:
       throw StoreError.malformed(
         path: DrafterCard.path(in: folder), field: "method",
