@@ -81,7 +81,8 @@ public enum DrafterRegistry {
       .draftModelTree,
     ] + trainedEntries
 
-  /// What `auto` stands for: drafters that need no further file or model and pay somewhere.
+  /// What `auto` stands for: drafters that need no further file or model and pay somewhere, and
+  /// before them a trained one where there is one.
   public static let automatic = ["suffix", "recycling"]
 
   /// The drafters of several names, `auto` among them or not; each is made once. A draft model
@@ -90,7 +91,8 @@ public enum DrafterRegistry {
   public static func make(names: [String], _ settings: DrafterSettings) throws -> [any Drafter] {
     let crosses = settings.crossVocabulary.bridge != nil
     var made: [String] = []
-    for name in names.flatMap({ $0 == "auto" ? automatic : [$0] }) {
+    let all = (settings.trained.map { [$0.method] } ?? []) + automatic
+    for name in names.flatMap({ $0 == "auto" ? all : [$0] }) {
       let name = name == "draft-model" && crosses ? "cross-vocabulary" : name
       if !made.contains(name) { made.append(name) }
     }

@@ -43,25 +43,30 @@ extension TransformerModel {
   /// - Throws: `LanguageModelError.invalidTokens` or `.notEnoughMemory`.
   public func outputHead(tokens: [Int32]? = nil) throws -> OutputHead {
     guard let tokens else {
-      guard headTokens == nil else { throw Self.headIsCut }
-      guard let head = weights.head else { throw LanguageModelError.noHead }
+      guard headTokens == nil, let head = weights.head else { throw noWholeHead }
       return OutputHead(
         try PackedMatrix(sharing: head, of: weights), tokens: nil,
         vocabularySize: vocabularySize, pool: pool)
     }
     try check(tokens)
-    guard let head = weights.head, let rows = weights.headRows else {
-      throw LanguageModelError.noHead
-    }
+    let rows = try wholeHead()
     let matrix = try PackedMatrix(
-      rows, rows: tokens, as: head.pointee.type, pool: pool,
+      rows, rows: tokens, as: weights.head?.pointee.type ?? rows.type, pool: pool,
       for: "output head of \(tokens.count) tokens")
     rows.releasePages()
     return OutputHead(matrix, tokens: tokens, vocabularySize: vocabularySize, pool: pool)
   }
 
-  private static var headIsCut: LanguageModelError {
-    .invalidTokens(expected: "a model with its whole output head", found: "a cut one")
+  private var noWholeHead: LanguageModelError {
+    .invalidTokens(
+      expected: "a model with its whole output head",
+      found: headTokens == nil ? "one without" : "a cut one")
+  }
+
+  /// The whole head as the file stores it.
+  private func wholeHead() throws -> StoredRows {
+    guard let rows = weights.headRows else { throw noWholeHead }
+    return rows
   }
 
   /// The output matrix as floats. (tokens, hiddenSize)
@@ -69,7 +74,7 @@ extension TransformerModel {
   /// - Throws: `LanguageModelError.invalidTokens`.
   public func headRows(_ tokens: [Int32]? = nil) throws -> [Float] {
     if let tokens { try check(tokens) }
-    guard let rows = weights.headRows else { throw LanguageModelError.noHead }
+    let rows = try wholeHead()
     defer { rows.releasePages() }
     return rows.floats(tokens)
   }

@@ -1,19 +1,17 @@
 import ModelFiles
 import NunchiKernels
 
-/// The rows of a matrix as a file stores them: in the mapped file, read when they are wanted.
+/// The rows of a matrix as a file stores them: in the mapped file, read when they are wanted, or
+/// elsewhere in memory.
 struct StoredRows {
+  /// Keeps the mapping alive.
+  var file: (any TensorFile)?
   var name: String
   var type: nk_type
   var base: UnsafeRawPointer
   /// (rows, columns)
   var rows: Int
   var columns: Int
-  /// Keeps the mapping alive; nil for rows in memory.
-  var file: (any TensorFile)?
-
-  /// Lets the pages of the file leave memory until they are read again.
-  func releasePages() { file?.releasePages(of: name) }
 
   /// Rows are whole blocks.
   var rowBytes: Int { Self.bytes(of: columns, type) }
@@ -21,6 +19,9 @@ struct StoredRows {
   private static func bytes(of columns: Int, _ type: nk_type) -> Int {
     columns / Int(nk_block_elements(type)) * Int(nk_block_bytes(type))
   }
+
+  /// Lets the pages leave memory; they come back when they are read again.
+  func releasePages() { file?.releasePages(of: name) }
 
   /// Writes one row as floats. (columns)
   func read(_ row: Int, into output: UnsafeMutablePointer<Float>) {

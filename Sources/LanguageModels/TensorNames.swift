@@ -6,8 +6,8 @@ struct TensorNames: Sendable, Equatable {
   /// Divisors of the rotary frequencies (headDim / 2), in files that carry them.
   var rotaryDivisors: String?
   /// The linear layer that makes one state of an embedding and a state.
-  let fusion = "fc.weight"
-  let fusionBias = "fc.bias"
+  var fusion = "fc.weight"
+  var fusionBias = "fc.bias"
 
   /// Of the state, where the first layer's attention sees it beside the embedding.
   var stateNorm: String

@@ -22,10 +22,8 @@ public final class TransformerModel: LanguageModel {
   public var hiddenSize: Int { configuration.hiddenSize }
   public var contextLength: Int { configuration.contextLength }
   public var layerCount: Int { configuration.layerCount }
-  /// Columns of the logits; 0 without an output head.
-  public var logitCount: Int {
-    configuration.takesStates ? 0 : headTokens?.count ?? vocabularySize
-  }
+  /// Columns of the logits.
+  public var logitCount: Int { weights.head == nil ? 0 : headTokens?.count ?? vocabularySize }
 
   /// Weights of all kinds, an embedding that is also the head counted once.
   public var parameterCount: Int { weights.parameterCount }
@@ -69,12 +67,11 @@ public final class TransformerModel: LanguageModel {
   /// - Parameters:
   ///   - file: tensors with Llama's names; `fc` and `hidden_norm` beside them.
   ///   - configuration: as `ModelConfiguration.init(stateModel:…)` reads it.
-  ///   - options: how the weights are held.
   /// - Throws: `LanguageModelError` when a tensor is missing or not as it should be, or memory is
   ///   short.
   public convenience init(
     stateModel file: any TensorFile, configuration: ModelConfiguration,
-    embeddingOf other: TransformerModel, options: LoadingOptions = LoadingOptions()
+    options: LoadingOptions = LoadingOptions(), embeddingOf other: TransformerModel
   ) throws {
     try self.init(
       configuration: configuration,
@@ -82,11 +79,11 @@ public final class TransformerModel: LanguageModel {
         file: file, configuration: configuration,
         names: TensorNames(Llama.self, format: .huggingFace), borrowed: other.weights.embedding,
         options: options, pool: other.pool, progress: { _ in }),
-      headTokens: nil, pool: other.pool)
+      pool: other.pool)
   }
 
   private init(
-    configuration: ModelConfiguration, weights: TransformerWeights, headTokens: [Int32]?,
+    configuration: ModelConfiguration, weights: TransformerWeights, headTokens: [Int32]? = nil,
     pool: ComputePool
   ) throws {
     self.configuration = configuration

@@ -56,11 +56,12 @@ final class TransformerWeights: @unchecked Sendable {
     var plan = WeightPlan(file: file, options: options)
     let slots = try plan.addModel(configuration, names: names)
     let shape = [configuration.vocabularySize, configuration.hiddenSize]
-    embedding = try borrowed ?? plan.tensor(names.embedding, shape: shape).rows
+    embedding = try borrowed ?? plan.tensor(names.embedding, shape: shape).rows(of: file)
     headRows =
       configuration.takesStates
       ? nil
-      : configuration.tiedEmbeddings ? embedding : try plan.tensor(names.head, shape: shape).rows
+      : configuration.tiedEmbeddings
+        ? embedding : try plan.tensor(names.head, shape: shape).rows(of: file)
     rotaryDivisors = try plan.rotaryDivisors(names, headDim: configuration.headDim)
 
     try KernelMemory.check(plan.packedBytes + plan.floatBytes, for: "\(file.path): weights")

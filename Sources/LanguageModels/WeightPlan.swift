@@ -37,7 +37,6 @@ struct WeightPlan {
 
   /// A tensor of the file that is as it should be.
   struct CheckedTensor {
-    var file: any TensorFile
     var name: String
     var shape: [Int]
     var kernelType: nk_type
@@ -45,9 +44,9 @@ struct WeightPlan {
     var byteCount: Int
 
     /// A matrix's rows.
-    var rows: StoredRows {
+    func rows(of file: any TensorFile) -> StoredRows {
       StoredRows(
-        name: name, type: kernelType, base: data, rows: shape[0], columns: shape[1], file: file)
+        file: file, name: name, type: kernelType, base: data, rows: shape[0], columns: shape[1])
     }
   }
 
@@ -216,6 +215,11 @@ struct WeightPlan {
       throw LanguageModelError.tensorShape(
         file: file.path, tensor: name, expected: shape, found: info.shape)
     }
+    guard !info.type.isInteger else {
+      throw LanguageModelError.tensorKind(
+        file: file.path, tensor: name, expected: "floats or quantized weights",
+        found: "integers (\(info.type.name))")
+    }
     let columns = shape[shape.count - 1]
     guard columns % info.type.blockElements == 0 else {
       throw LanguageModelError.tensorKind(
@@ -230,7 +234,7 @@ struct WeightPlan {
         file: file.path, tensor: name, expected: "\(bytes) bytes", found: "\(data.count) bytes")
     }
     return CheckedTensor(
-      file: file, name: name, shape: shape, kernelType: nk_type(info.type.rawValue), data: base,
+      name: name, shape: shape, kernelType: nk_type(info.type.rawValue), data: base,
       byteCount: bytes)
   }
 
@@ -286,7 +290,7 @@ struct WeightPlan {
       let step = max(1, Self.pieceBytes * rows / bytes / Self.panelRows) * Self.panelRows
       for first in stride(from: 0, to: rows, by: step) {
         let count = min(step, rows - first)
-        matrix.tensor.rows.pack(
+        matrix.tensor.rows(of: file).pack(
           matrix.chosen, into: placed + index, places: first..<first + count, pool: pool)
         file.releasePages(of: matrix.tensor.name)
         done += bytes * count / rows

@@ -1,19 +1,30 @@
 import Foundation
 
 /// Runs a program of the system and reads what it writes.
-struct ChildProcess {
+package struct ChildProcess {
   var program: String
   var arguments: [String]
   /// Why the program is needed, for the error when it is not installed.
   var purpose: String
   var environment: [String: String]
   /// Given on standard input: at most a pipe's buffer, some kilobytes.
-  var input: String = ""
+  var input: String
 
-  struct Result {
-    var status: Int32
+  package init(
+    program: String, arguments: [String], purpose: String,
+    environment: [String: String] = ProcessInfo.processInfo.environment, input: String = ""
+  ) {
+    self.program = program
+    self.arguments = arguments
+    self.purpose = purpose
+    self.environment = environment
+    self.input = input
+  }
+
+  package struct Result {
+    package var status: Int32
     /// The end of what the program wrote to standard error.
-    var errors: String
+    package var errors: String
   }
 
   private static let chunk = 1 << 18
@@ -51,7 +62,7 @@ struct ChildProcess {
   }
 
   /// Runs the program and gives its whole standard output, which is short.
-  func output() throws -> (result: Result, text: String) {
+  package func output() throws -> (result: Result, text: String) {
     var bytes: [UInt8] = []
     let result = try run { bytes.append(contentsOf: $0.prefix(Self.chunk)) }
     return (result, String(decoding: bytes, as: UTF8.self))

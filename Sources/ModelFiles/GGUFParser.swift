@@ -228,7 +228,7 @@ struct GGUFParser {
       shape.insert(dimension, at: 0)
     }
     let number = try reader.integer(UInt32.self, "type of tensor '\(name)'")
-    guard let type = TensorType(rawValue: number) else {
+    guard let type = TensorType(rawValue: number), !type.isInteger else {
       throw ModelFileError.unsupportedTensorType(
         path: path, tensor: name, type: "GGUF type \(number)")
     }

@@ -65,5 +65,5 @@ extension ModelFileError: CustomStringConvertible, LocalizedError {
 
   public var errorDescription: String? { description }
 
-  private static let knownTypes = TensorType.allCases.map(\.name).joined(separator: ", ")
+  private static let knownTypes = TensorType.weights.map(\.name).joined(separator: ", ")
 }

@@ -1,10 +1,12 @@
 import Foundation
 
 /// Tensors in the safetensors format: one file, or the shards that an index file names.
-/// F32, F16 and BF16 are read. All offsets are checked when it is opened.
+/// F32, F16, BF16, I8, I32, I64, U8 and BOOL are read. All offsets are checked when it is opened.
 public final class SafetensorsFile: TensorFile, Sendable {
   public let path: String
   public let tensors: [String: TensorInfo]
+  /// The strings of `__metadata__`; of several shards, all of them, later files' values first.
+  public let metadata: [String: String]
 
   /// Which shard holds each tensor.
   private let shards: [String: SafetensorsShard]
@@ -19,9 +21,13 @@ public final class SafetensorsFile: TensorFile, Sendable {
     self.path = file
     if file.hasSuffix(".json") {
       (tensors, shards) = try Self.openIndexed(file)
+      let files = Dictionary(shards.values.map { ($0.path, $0) }) { first, _ in first }
+      metadata = files.sorted { $0.key < $1.key }
+        .reduce(into: [:]) { $0.merge($1.value.metadata) { _, later in later } }
     } else {
       let shard = try SafetensorsShard(path: file)
       tensors = shard.tensors
+      metadata = shard.metadata
       shards = shard.tensors.mapValues { _ in shard }
     }
   }

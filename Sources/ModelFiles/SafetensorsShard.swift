@@ -4,6 +4,7 @@ import Foundation
 final class SafetensorsShard: Sendable {
   let path: String
   let tensors: [String: TensorInfo]
+  let metadata: [String: String]
 
   private let file: MappedFile
   private let ranges: [String: Range<Int>]
@@ -30,6 +31,7 @@ final class SafetensorsShard: Sendable {
         path: path, field: "header", expected: "a JSON object that describes tensors",
         found: SafetensorsFile.describe(error))
     }
+    metadata = header.metadata
     (tensors, ranges) = try Self.check(
       header.tensors, path: path, dataStart: dataStart, fileSize: file.bytes.count)
   }
@@ -55,9 +57,12 @@ final class SafetensorsShard: Sendable {
     }
   }
 
+  static let metadataKey = "__metadata__"
+
   /// Every key is a tensor's name, except `__metadata__`.
   private struct Header: Decodable {
     var tensors: [String: Entry] = [:]
+    var metadata: [String: String] = [:]
 
     private struct Key: CodingKey {
       var stringValue: String
@@ -68,8 +73,12 @@ final class SafetensorsShard: Sendable {
 
     init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: Key.self)
-      for key in container.allKeys where key.stringValue != "__metadata__" {
-        tensors[key.stringValue] = try container.decode(Entry.self, forKey: key)
+      for key in container.allKeys {
+        if key.stringValue == SafetensorsShard.metadataKey {
+          metadata = try container.decode([String: String].self, forKey: key)
+        } else {
+          tensors[key.stringValue] = try container.decode(Entry.self, forKey: key)
+        }
       }
     }
   }
@@ -129,13 +138,18 @@ final class SafetensorsShard: Sendable {
   private static func type(
     _ name: String, path: String, tensor: String
   ) throws -> TensorType {
-    switch name {
-    case "F32": return .f32
-    case "F16": return .f16
-    case "BF16": return .bf16
-    default:
-      throw ModelFileError.unsupportedTensorType(
-        path: path, tensor: tensor, type: "safetensors type '\(name)'")
+    guard let type = TensorType.safetensors[name] else {
+      throw ModelFileError.malformed(
+        path: path, field: "dtype of tensor '\(tensor)'",
+        expected: "one of \(TensorType.safetensors.keys.sorted().joined(separator: ", "))",
+        found: "safetensors type '\(name)'")
     }
+    return type
   }
+}
+
+extension TensorType {
+  /// The types that are read from safetensors files and written to them, by name.
+  static let safetensors = Dictionary(
+    uniqueKeysWithValues: [f32, f16, bf16, i8, i32, i64, u8, bool].map { ($0.name, $0) })
 }

@@ -135,7 +135,7 @@ extension GGUFWriter {
       ("none", .array(8, [])),
     ]
     var generator = SeededGenerator(seed: 1)
-    writer.tensors = TensorType.allCases.map { type in
+    writer.tensors = TensorType.weights.map { type in
       let columns = type.blockElements * 2
       let size = 3 * 2 * type.blockBytes
       return Tensor(

@@ -91,10 +91,11 @@ import Testing
       ("[1]", "header: expected a JSON object"),
       ("{\"t\": 3}", "header: expected a JSON object"),
       (String(repeating: "[", count: 100_000), "header: expected a JSON object"),
+      (#"{"__metadata__": {"rows": 3}}"#, "__metadata__"),
       (one(#""dtype": "F32", "shape": [1]"#), "no 'data_offsets'"),
       (
-        one(#""dtype": "I64", "shape": [1], "data_offsets": [0, 8]"#),
-        "found safetensors type 'I64'"
+        one(#""dtype": "F64", "shape": [1], "data_offsets": [0, 8]"#),
+        "found safetensors type 'F64'"
       ),
       (one(#""dtype": "F32", "shape": [-1], "data_offsets": [0, 8]"#), "sizes of at least 0"),
       (

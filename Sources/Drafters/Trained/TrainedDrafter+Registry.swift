@@ -7,6 +7,8 @@ extension DrafterRegistry {
   static let trainedEntries = [
     Entry(trained: "medusa", summary: "trained heads, each for a token further ahead"),
     Entry(trained: "hydra", summary: "trained heads that see the drafted tokens before them"),
+    Entry(trained: "eagle", summary: "a trained layer on the target's own last state"),
+    Entry(trained: "eagle3", summary: "the same on three of the target's states, fused"),
     Entry(trained: "tiny-lm", summary: "a tiny language model trained for the target"),
   ]
 }

@@ -64,13 +64,10 @@ struct DrafterFiles {
   func method() throws -> String {
     if let card { return card.method }
     let type = try fields.string("model_type") ?? ""
-    let architectures = try fields.strings("architectures") ?? []
     if type == "medusa" || fields.has("medusa_num_heads") { return "medusa" }
     if fields.has("hydra_num_heads") { return "hydra" }
-    if architectures.contains(where: { $0.lowercased().contains("eagle3") }) { return "eagle3" }
-    // EAGLE's layer joins token and state; a language model has nothing of the kind.
-    if type == "eagle" || tensors.tensors["fc.weight"] != nil { return "eagle" }
-    return "tiny-lm"
+    // EAGLE's configurations say that they are Llama.
+    return EagleLayout.version(of: tensors.tensors.keys)?.rawValue ?? "tiny-lm"
   }
 
   /// A new method is one more case.
@@ -79,6 +76,7 @@ struct DrafterFiles {
     case "medusa": return try MedusaHeads(self)
     case "hydra": return try HydraHeads(self)
     case "tiny-lm": return try TinyLM(self)
+    case "eagle", "eagle3": return try EagleWeights(self)
     default:
       throw StoreError.malformed(
         path: DrafterCard.path(in: folder), field: "method",
