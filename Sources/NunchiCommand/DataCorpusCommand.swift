@@ -74,6 +74,7 @@ struct DataCorpusCommand: AsyncParsableCommand {
       """
       \(formatCount(reader.files)) files; left out: \(formatCount(dropped.equal)) equal, \
       \(formatCount(dropped.near)) nearly equal and \(formatCount(dropped.short)) short documents, \
+      \(formatCount(dropped.untranslated)) that are not in the language of their folder, and \
       \(formatCount(dropped.paragraphs)) paragraphs in other languages
       """)
   }

@@ -101,6 +101,17 @@ struct CorpusFilesTests {
     #expect(builder.dropped.paragraphs == 1)
   }
 
+  @Test("A page that is not translated is left out of its language")
+  func untranslated() throws {
+    let folder = try Folder([
+      "help/de/a.html": "<p>This is the page that has not been translated yet.</p>",
+      "help/de/b.html": "<p>Das ist die Seite, die übersetzt ist.</p>",
+    ])
+    let builder = try Self.build(["\(folder.path)/help"])
+    #expect(builder.documents.map(\.source) == ["help/de/b.html"])
+    #expect(builder.dropped.untranslated == 1)
+  }
+
   @Test("Every kind of file is read, and translations find each other")
   func kinds() throws {
     let folder = try Folder([

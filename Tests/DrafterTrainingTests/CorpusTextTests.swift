@@ -11,6 +11,7 @@ struct CorpusTextTests {
     ("ko", .hangul, "LibreOffice Calc에서 셀을 선택하고 Ctrl+C를 누르면 복사됩니다."),
     ("ko", .hangul, "이 기능은 文書의 머리글을 바꿀 때 씁니다."),
     ("ja", .japanese, "選択したセルの書式を設定するダイアログを開きます。"),
+    ("zh", .han, "在「则」框中选择"),
     ("zh", .han, "打开一个对话框，您可以在其中设置所选单元格的格式。"),
     ("de", .latin, "Öffnet einen Dialog, in dem Sie die zu sortierenden Spalten auswählen können."),
     (
@@ -93,22 +94,24 @@ struct CorpusTextTests {
     let words = (0..<300).map { "word\($0 * 7919 % 1000)" }
     var changed = words
     changed[150] = "other"
+    let texts = [
+      words.joined(separator: " "), words.joined(separator: "\n").uppercased(),
+      changed.joined(separator: " "), words.reversed().joined(separator: " "), "short", "short",
+      "shirt",
+    ]
+    #expect(repeated(texts) == [false, true, true, false, false, true, false])
+  }
+
+  /// Which of the texts nearly equal an earlier one.
+  private func repeated(_ texts: [String]) -> [Bool] {
     var near = NearDuplicates(threshold: 0.8)
-    #expect(!near.insert(words.joined(separator: " ")))
-    #expect(near.insert(words.joined(separator: "\n").uppercased()))
-    #expect(near.insert(changed.joined(separator: " ")))
-    #expect(!near.insert(words.reversed().joined(separator: " ")))
-    #expect(!near.insert("short"))
-    #expect(near.insert("short"))
-    #expect(!near.insert("shirt"))
+    return texts.map { near.insert($0) }
   }
 
   @Test("Half of a text is no duplicate of it")
   func halfDuplicates() {
-    var near = NearDuplicates(threshold: 0.8)
     let text = (0..<400).map { "\($0 * 7919 % 1000)" }.joined(separator: " ")
-    #expect(!near.insert(text))
-    #expect(!near.insert(String(text.prefix(text.count / 2))))
+    #expect(repeated([text, String(text.prefix(text.count / 2))]) == [false, false])
   }
 
   @Test("Long texts are cut between paragraphs, and nothing is lost")

@@ -60,7 +60,10 @@ public struct CorpusBuilder {
 
   private mutating func add(_ raw: CorpusReader.RawText) {
     var raw = raw
-    let detected = language(of: &raw)
+    guard let detected = language(of: &raw) else {
+      dropped.untranslated += 1
+      return
+    }
     let text = raw.paragraphs.joined(separator: "\n\n")
     let parts = Self.parts(of: text, at: settings.maximumCharacters)
     for (index, part) in parts.enumerated() {
@@ -92,24 +95,31 @@ public struct CorpusBuilder {
   }
 
   /// The language that most of a text is in. Paragraphs of others are taken away: half-translated
-  /// pages are common.
-  private mutating func language(of raw: inout CorpusReader.RawText) -> LanguageDetector.Detection {
+  /// pages are common. Nil when none of them is in the language that the file's path promises.
+  private mutating func language(of raw: inout CorpusReader.RawText) -> LanguageDetector.Detection?
+  {
     if let language = raw.language {
       let isCode = ProgrammingLanguage(rawValue: language) != nil
       let text = raw.paragraphs.joined(separator: "\n").prefix(1000)
-      return .init(language: language, script: isCode ? .latin : ScriptCounts(text).script)
+      return LanguageDetector.Detection(
+        language: language, script: isCode ? .latin : ScriptCounts(text).script)
     }
     let detections = raw.paragraphs.map { detector.detect($0) }
     var weights: [LanguageDetector.Detection: Int] = [:]
     for (paragraph, detection) in zip(raw.paragraphs, detections) {
       weights[detection, default: 0] += paragraph.utf8.count
     }
-    let known = weights.filter { $0.key.language != LanguageDetector.undetermined }
+    var known = weights.filter { $0.key.language != LanguageDetector.undetermined }
+    if let expected = raw.expected, LanguageDetector.languages.contains(expected), !known.isEmpty {
+      known = known.filter { $0.key.language == expected }
+      if known.isEmpty { return nil }
+    }
     let heaviest = (known.isEmpty ? weights : known).max {
       ($0.value, $1.key.language) < ($1.value, $0.key.language)
     }
     guard let main = heaviest?.key else {
-      return .init(language: LanguageDetector.undetermined, script: .other)
+      return LanguageDetector.Detection(
+        language: LanguageDetector.undetermined, script: .other)
     }
     let kept = raw.paragraphs.indices.filter {
       [main.language, LanguageDetector.undetermined].contains(detections[$0].language)

@@ -20,6 +20,8 @@ public struct CorpusReader {
     var paragraphs: [String]
     /// If the file tells.
     var language: String?
+    /// What the names of the folders or the file say; not always true.
+    var expected: String?
     var source: String
     var group: String
   }
@@ -68,12 +70,13 @@ public struct CorpusReader {
       let page = HTMLText(try text(of: file))
       try take(
         RawText(
-          title: page.title, paragraphs: page.paragraphs, source: file.source, group: file.group))
+          title: page.title, paragraphs: page.paragraphs, expected: file.language,
+          source: file.source, group: file.group))
     case .text:
       try take(
         RawText(
-          paragraphs: Self.paragraphs(try text(of: file)), source: file.source,
-          group: file.group))
+          paragraphs: Self.paragraphs(try text(of: file)), expected: file.language,
+          source: file.source, group: file.group))
     }
   }
 

@@ -8,6 +8,8 @@ public struct DroppedDocuments: Sendable, Equatable, Encodable {
   public var short = 0
   public var equal = 0
   public var near = 0
+  /// Documents that are not in the language that their path names.
+  public var untranslated = 0
   /// Paragraphs in another language than the rest of their document.
   public var paragraphs = 0
 }

@@ -17,6 +17,12 @@ struct InputFile {
   var source: String
   var kind: Kind
 
+  /// What the language codes in its path say, the last one first.
+  var language: String? {
+    source.split { $0 == "/" || $0 == "." }.reversed().lazy
+      .compactMap { LanguageCode.of(String($0)) }.first
+  }
+
   /// The source without the language codes in it: what translations have in common.
   var group: String {
     let parts = source.split(separator: "/").map { part in
