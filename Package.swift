@@ -43,7 +43,9 @@ let package = Package(
     .target(name: "Drafters", dependencies: speculation, swiftSettings: strict),
     // Proofs that speculation changes nothing, for the tests and for `nunchi verify`.
     .target(name: "Losslessness", dependencies: drafting, swiftSettings: strict),
-    .target(name: "Nunchi", dependencies: drafting + ["Tokenization"], swiftSettings: strict),
+    .target(
+      name: "Nunchi", dependencies: drafting + ["Tokenization"],
+      resources: [.copy("TrainedDrafters")], swiftSettings: strict),
     // Debian's BLAS, for the matrix products of training.
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     // C: the rest of training's arithmetic, vectorised.

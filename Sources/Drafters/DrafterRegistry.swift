@@ -22,6 +22,10 @@ public struct DrafterSettings: Sendable {
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var draftModelConfiguration = DraftModelConfiguration()
+  /// What the trained drafters draft with.
+  public var trained: TrainedDrafter?
+  /// How the tree of a trained drafter grows; nil leaves each its own.
+  public var trainedShape: DraftShape?
   /// Of a draft model with another vocabulary; its length and confidence are those here.
   public var crossVocabulary = CrossVocabularyConfiguration()
   /// Prompt and plain output, for the reference drafters.
@@ -46,37 +50,39 @@ public enum DrafterRegistry {
     public let make: @Sendable (DrafterSettings) throws -> any Drafter
   }
 
-  public static let entries: [Entry] = [
-    Entry(name: "none", summary: "plain decoding, one token at a time") { _ in EmptyDrafter() },
-    Entry(name: "prompt-lookup", summary: "continue where the last tokens stood before") {
-      var configuration = $0.promptLookup
-      if let length = $0.length { configuration.length = length }
-      return try PromptLookupDrafter(configuration)
-    },
-    .recycling,
-    .suffix,
-    .rest,
-    .lookahead,
-    .draftModel,
-    .crossVocabulary,
-    .layerSkip,
-    .earlyExit,
-    Entry(name: "oracle", summary: "knows the output: all accepted", isReference: true) {
-      OracleDrafter(sequence: $0.sequence)
-    },
-    Entry(name: "always-wrong", summary: "knows it and avoids it", isReference: true) {
-      AlwaysWrongDrafter(sequence: $0.sequence)
-    },
-    Entry(name: "random-chain", summary: "random chains", isReference: true) {
-      RandomDrafter(seed: $0.seed, width: 1, sequence: $0.sequence)
-    },
-    Entry(name: "random-tree", summary: "random trees", isReference: true) {
-      RandomDrafter(seed: $0.seed, sequence: $0.sequence)
-    },
-    .draftModelTree,
-  ]
+  public static let entries: [Entry] =
+    [
+      Entry(name: "none", summary: "plain decoding, one token at a time") { _ in EmptyDrafter() },
+      Entry(name: "prompt-lookup", summary: "continue where the last tokens stood before") {
+        var configuration = $0.promptLookup
+        if let length = $0.length { configuration.length = length }
+        return try PromptLookupDrafter(configuration)
+      },
+      .recycling,
+      .suffix,
+      .rest,
+      .lookahead,
+      .draftModel,
+      .crossVocabulary,
+      .layerSkip,
+      .earlyExit,
+      Entry(name: "oracle", summary: "knows the output: all accepted", isReference: true) {
+        OracleDrafter(sequence: $0.sequence)
+      },
+      Entry(name: "always-wrong", summary: "knows it and avoids it", isReference: true) {
+        AlwaysWrongDrafter(sequence: $0.sequence)
+      },
+      Entry(name: "random-chain", summary: "random chains", isReference: true) {
+        RandomDrafter(seed: $0.seed, width: 1, sequence: $0.sequence)
+      },
+      Entry(name: "random-tree", summary: "random trees", isReference: true) {
+        RandomDrafter(seed: $0.seed, sequence: $0.sequence)
+      },
+      .draftModelTree,
+    ] + trainedEntries
 
-  /// What `auto` stands for: drafters that need no further file or model and pay somewhere.
+  /// What `auto` stands for: drafters that need no further file or model and pay somewhere, and
+  /// before them a trained one where there is one.
   public static let automatic = ["suffix", "recycling"]
 
   /// The drafters of several names, `auto` among them or not; each is made once. A draft model
@@ -85,7 +91,8 @@ public enum DrafterRegistry {
   public static func make(names: [String], _ settings: DrafterSettings) throws -> [any Drafter] {
     let crosses = settings.crossVocabulary.bridge != nil
     var made: [String] = []
-    for name in names.flatMap({ $0 == "auto" ? automatic : [$0] }) {
+    let all = (settings.trained.map { [$0.method] } ?? []) + automatic
+    for name in names.flatMap({ $0 == "auto" ? all : [$0] }) {
       let name = name == "draft-model" && crosses ? "cross-vocabulary" : name
       if !made.contains(name) { made.append(name) }
     }

@@ -16,7 +16,7 @@ public struct ConfigurationFields: Sendable {
   public let format: ModelFormat
   /// What errors call the source.
   public let file: String
-  private let values: [String: Value]
+  private var values: [String: Value]
 
   private enum Value: Sendable {
     case int(Int)
@@ -24,6 +24,7 @@ public struct ConfigurationFields: Sendable {
     case bool(Bool)
     case string(String)
     case strings([String])
+    case ints([Int])
     case other
   }
 
@@ -74,7 +75,10 @@ public struct ConfigurationFields: Sendable {
       case .string(let value): values[prefix + key] = .string(value)
       case .array(let elements):
         let strings = elements.compactMap(\.string)
-        values[prefix + key] = strings.count == elements.count ? .strings(strings) : .other
+        let ints = elements.compactMap(\.int)
+        values[prefix + key] =
+          strings.count == elements.count
+          ? .strings(strings) : ints.count == elements.count ? .ints(ints) : .other
       }
     }
   }
@@ -132,6 +136,24 @@ public struct ConfigurationFields: Sendable {
       throw invalid(field, expected: "an array of strings")
     }
     return strings
+  }
+
+  public func ints(_ field: String) throws -> [Int]? {
+    guard let value = values[field] else { return nil }
+    guard case .ints(let ints) = value else {
+      throw invalid(field, expected: "an array of integers")
+    }
+    return ints
+  }
+
+  /// The fields of a nested object, named as within it; nil when there are none.
+  public func within(_ object: String) -> ConfigurationFields? {
+    var inner = self
+    inner.values = [:]
+    for (name, value) in values where name.hasPrefix(object + ".") {
+      inner.values[String(name.dropFirst(object.count + 1))] = value
+    }
+    return inner.values.isEmpty ? nil : inner
   }
 
   /// Refuses a file whose `field` asks for something that no block here computes.
@@ -192,6 +214,10 @@ private enum JSONValue: Decodable {
     } else {
       self = .object(try container.decode([String: JSONValue].self))
     }
+  }
+
+  var int: Int? {
+    if case .int(let int) = self { int } else { nil }
   }
 
   var string: String? {

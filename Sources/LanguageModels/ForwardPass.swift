@@ -10,6 +10,8 @@ struct ForwardPass {
   struct Part {
     let cache: TransformerCache
     let tokens: ArraySlice<Int32>
+    /// A state for each token, if the model takes them.
+    let states: UnsafePointer<Float>?
     /// Slots in use before the chain or tree.
     let committed: Int
     /// Rows of the tree that earlier passes computed.
@@ -58,12 +60,12 @@ struct ForwardPass {
     kvWidth = Int64(configuration.kvWidth)
   }
 
-  /// Tokens to the residual stream after the last layer. Observed layers' states are copied to
+  /// Tokens, and states that come with them, to the residual stream after the last layer. Observed layers' states are copied to
   /// `output` from its row `firstRow` on.
   /// - Throws: `LanguageModelError.attentionMemory`.
   func run(firstRow: Int, output: ForwardOutput) throws {
     placeRows()
-    embed()
+    enter()
     observe(0, firstRow, output)
     for index in 0..<configuration.layerCount {
       if !options.skippedLayers.contains(index) {
@@ -74,19 +76,19 @@ struct ForwardPass {
     }
   }
 
-  /// The last norm and the head, for those rows that the caller wants.
+  /// The last norm, if there is one, and the head, for those rows that the caller wants.
   /// - Parameter isLast: whether the chunk has the sequences' last rows.
   func finish(firstRow: Int, isLast: Bool, output: ForwardOutput) {
     let finalHidden = output.finalHidden.map { $0.base + firstRow * configuration.hiddenSize }
-    if let finalHidden { norm(workspace.hidden, weights.finalNorm, to: finalHidden, rows: rows) }
+    if let finalHidden { outputNorm(workspace.hidden, to: finalHidden, rows: rows) }
     switch options.logits {
     case .all:
       if finalHidden == nil {
-        norm(workspace.hidden, weights.finalNorm, to: workspace.normed, rows: rows)
+        outputNorm(workspace.hidden, to: workspace.normed, rows: rows)
       }
       head(
         finalHidden ?? workspace.normed, rows: rows,
-        to: output.logits.base + firstRow * configuration.vocabularySize)
+        to: output.logits.base + firstRow * output.logits.columns)
     case .last where isLast:
       // The wanted rows, side by side.
       var row = 0
@@ -96,7 +98,7 @@ struct ForwardPass {
           from: workspace.hidden + (row - 1) * configuration.hiddenSize,
           count: configuration.hiddenSize)
       }
-      norm(workspace.branch, weights.finalNorm, to: workspace.normed, rows: parts.count)
+      outputNorm(workspace.branch, to: workspace.normed, rows: parts.count)
       head(workspace.normed, rows: parts.count, to: output.logits.base)
     case .last, .none: break
     }
@@ -118,25 +120,61 @@ struct ForwardPass {
     }
   }
 
-  private func embed() {
-    let embedding = weights.embedding
+  /// Makes the first layer's input.
+  private func enter() {
+    let width = configuration.hiddenSize
+    switch configuration.input {
+    case .tokens:
+      embed(to: workspace.hidden, stride: width)
+      guard configuration.embeddingScale != 1 else { break }
+      nk_scale(
+        pool, workspace.hidden, configuration.embeddingScale, Int64(rows) * hiddenSize)
+    case .fused:
+      embed(to: workspace.joined, stride: 2 * width)
+      copyStates(to: workspace.joined + width, stride: 2 * width)
+      guard let fusion = weights.input.fusion else { break }
+      setProduct(0, fusion, bias: weights.input.fusionBias, to: workspace.hidden)
+      linear(workspace.joined, products: 1, rows: rows)
+    case .paired(let normalisedResidual):
+      guard let embeddingNorm = weights.input.embeddingNorm,
+        let stateNorm = weights.input.stateNorm
+      else { break }
+      embed(to: workspace.normed, stride: width)
+      norm(
+        workspace.normed, embeddingNorm, to: workspace.joined, rows: rows, stride: 2 * width)
+      copyStates(to: workspace.hidden, stride: width)
+      norm(
+        workspace.hidden, stateNorm, to: workspace.joined + width, rows: rows, stride: 2 * width)
+      if normalisedResidual {
+        norm(workspace.hidden, stateNorm, to: workspace.hidden, rows: rows)
+      }
+    }
+  }
+
+  private func copyStates(to output: UnsafeMutablePointer<Float>, stride: Int) {
     var row = 0
     for part in parts {
-      for token in part.tokens {
-        nk_dequantize(
-          embedding.type, embedding.rows + Int(token) * embedding.rowBytes,
-          workspace.hidden + row * configuration.hiddenSize, hiddenSize)
+      guard let states = part.states else { continue }
+      for index in 0..<part.rows {
+        (output + row * stride).update(
+          from: states + index * configuration.hiddenSize, count: configuration.hiddenSize)
         row += 1
       }
     }
-    if configuration.embeddingScale != 1 {
-      nk_scale(
-        pool, workspace.hidden, configuration.embeddingScale, Int64(rows) * hiddenSize)
+  }
+
+  private func embed(to output: UnsafeMutablePointer<Float>, stride: Int) {
+    var row = 0
+    for part in parts {
+      for token in part.tokens {
+        weights.embedding.read(Int(token), into: output + row * stride)
+        row += 1
+      }
     }
     // Each look-up may bring a good many pages into memory; they are not to pile up.
     workspace.embeddingLookups += rows
     if workspace.embeddingLookups > 1024 {
-      weights.releaseEmbeddingPages()
+      weights.embedding.releasePages()
       workspace.embeddingLookups = 0
     }
   }
@@ -149,11 +187,11 @@ struct ForwardPass {
     let heads = Int64(configuration.headCount)
     let kvHeads = Int64(configuration.kvHeadCount)
 
-    norm(workspace.hidden, layer.attentionNorm, to: workspace.normed, rows: rows)
+    let input = attentionInput(layer)
     setProduct(0, layer.query, bias: layer.queryBias, to: workspace.query)
     setProduct(1, layer.key, bias: layer.keyBias, to: workspace.key)
     setProduct(2, layer.value, bias: layer.valueBias, to: workspace.value)
-    linear(workspace.normed, products: 3, rows: rows)
+    linear(input, products: 3, rows: rows)
 
     if let queryNorm = layer.queryNorm, let keyNorm = layer.keyNorm {
       nk_rms_norm(
@@ -199,6 +237,15 @@ struct ForwardPass {
     addToResidual(layer.output, workspace.attended, postNorm: layer.attentionPostNorm)
   }
 
+  /// What a layer's attention sees. Only the first layer of a model that takes states has no norm.
+  private func attentionInput(_ layer: TransformerWeights.Layer) -> UnsafePointer<Float> {
+    guard let weight = layer.attentionNorm else {
+      return UnsafePointer(configuration.input.isPaired ? workspace.joined : workspace.hidden)
+    }
+    norm(workspace.hidden, weight, to: workspace.normed, rows: rows)
+    return UnsafePointer(workspace.normed)
+  }
+
   private func feedForward(_ index: Int) {
     let layer = weights.layers[index]
     norm(workspace.hidden, layer.feedForwardNorm, to: workspace.normed, rows: rows)
@@ -224,17 +271,29 @@ struct ForwardPass {
   private func head(
     _ input: UnsafePointer<Float>, rows: Int, to logits: UnsafeMutablePointer<Float>
   ) {
-    setProduct(0, weights.head, to: logits)
+    guard let head = weights.head else { return }
+    setProduct(0, head, to: logits)
     linear(input, products: 1, rows: rows)
   }
 
+  private func outputNorm(
+    _ input: UnsafePointer<Float>, to output: UnsafeMutablePointer<Float>, rows: Int
+  ) {
+    if let weight = weights.finalNorm {
+      norm(input, weight, to: output, rows: rows)
+    } else {
+      output.update(from: input, count: rows * configuration.hiddenSize)
+    }
+  }
+
+  /// - Parameter stride: floats between rows of the output; nil where they follow each other.
   private func norm(
     _ input: UnsafePointer<Float>, _ weight: UnsafePointer<Float>,
-    to output: UnsafeMutablePointer<Float>, rows: Int
+    to output: UnsafeMutablePointer<Float>, rows: Int, stride: Int? = nil
   ) {
     nk_rms_norm(
       pool, input, hiddenSize, weight, configuration.normEpsilon, Int64(rows), hiddenSize,
-      output, hiddenSize)
+      output, stride.map(Int64.init) ?? hiddenSize)
   }
 
   /// Sets a product whose output rows are as wide as the matrix is high.

@@ -61,8 +61,8 @@ public struct FloatRows {
 
 /// The result of a forward pass, valid until the next one on the same cache.
 public struct ForwardOutput {
-  /// (rows, vocabularySize); with `.last` one row, with `.none` none. May be overwritten by the
-  /// caller (logits processors work in place).
+  /// (rows, vocabularySize), unless the model's head is cut to some tokens; with `.last` one row,
+  /// with `.none` none. May be overwritten by the caller (logits processors work in place).
   public var logits: FloatRows
   /// (rows, hiddenSize), if observed.
   public var finalHidden: FloatRows?
@@ -91,6 +91,10 @@ public protocol LanguageModel: AnyObject, Sendable {
   /// An empty cache for `capacity` tokens.
   func makeCache(capacity: Int) throws -> Cache
 
+  /// The tokens of the logits, ascending, when they are only some of the vocabulary's; nil when
+  /// logit i is token i's.
+  var headTokens: [Int32]? { get }
+
   /// Layers of the model; 0 when it has none that can be skipped.
   var layerCount: Int { get }
 
@@ -117,14 +121,19 @@ public struct SequenceRows<Cache: KVCache> {
   /// Whether the pending rows of the last pass stay, and these rows grow from them; otherwise they
   /// are dropped first.
   public var extendsPending: Bool
+  /// A state for each token, for models that take them (`ModelConfiguration.takesStates`); others
+  /// ignore it. Read during the pass only. (rows, hiddenSize)
+  public var states: UnsafePointer<Float>?
 
   public init(
-    cache: Cache, tokens: [Int32], parents: [Int32], extendsPending: Bool = false
+    cache: Cache, tokens: [Int32], parents: [Int32], extendsPending: Bool = false,
+    states: UnsafePointer<Float>? = nil
   ) {
     self.cache = cache
     self.tokens = tokens
     self.parents = parents
     self.extendsPending = extendsPending
+    self.states = states
   }
 }
 
@@ -146,6 +155,8 @@ public struct ForwardOptions: Sendable, Equatable {
 }
 
 extension LanguageModel {
+  public var headTokens: [Int32]? { nil }
+
   /// Runs a tree of tokens that follows the cache's committed ones. Pending rows of an earlier
   /// pass are dropped first.
   public func forward(

@@ -27,8 +27,14 @@ public enum LanguageModelError: Error, Equatable, Sendable {
   case foreignCache
   /// Two sequences of a pass have the same cache.
   case repeatedCache(sequence: Int)
+  /// A model that takes a state with every token was given tokens only.
+  case statesMissing(sequence: Int)
+  /// Logits or the head of a model that has none.
+  case noHead
   /// Several sequences of a pass have more rows than one chunk.
   case tooManyRows(rows: Int, limit: Int)
+  /// A part of a vocabulary that is none.
+  case invalidTokens(expected: String, found: String)
 }
 
 extension LanguageModelError: CustomStringConvertible, LocalizedError {
@@ -79,8 +85,14 @@ extension LanguageModelError: CustomStringConvertible, LocalizedError {
       "forward pass: skipped layer: expected 0 to \(layerCount - 1), found \(layer)"
     case .repeatedCache(let sequence):
       "forward pass: sequence \(sequence): expected a cache of its own, found an earlier one's"
+    case .statesMissing(let sequence):
+      "forward pass: sequence \(sequence): expected a state for each token, found none"
+    case .noHead:
+      "output head: expected a model that has one, found a model that takes states"
     case .tooManyRows(let rows, let limit):
       "forward pass: expected at most \(limit) rows of several sequences, found \(rows)"
+    case .invalidTokens(let expected, let found):
+      "output head: expected \(expected), found \(found)"
     }
   }
 

@@ -8,6 +8,24 @@ public struct ModelConfiguration: Sendable, Equatable {
     case geluTanh
   }
 
+  /// What enters the first layer.
+  public enum InputStage: Sendable, Equatable {
+    /// The embeddings of tokens.
+    case tokens
+    /// A linear layer makes one state of a token's embedding and a given state, side by side; the
+    /// first layer takes it as it is, without a norm (EAGLE, arXiv 2401.15077).
+    case fused(bias: Bool)
+    /// The given state enters the residual stream; the first layer's attention sees the token's
+    /// embedding and the state side by side, each normalised (EAGLE-3, arXiv 2503.01840).
+    ///
+    /// `normalisedResidual`: whether it is the normalised state that enters the stream.
+    case paired(normalisedResidual: Bool)
+
+    var isPaired: Bool {
+      if case .paired = self { true } else { false }
+    }
+  }
+
   /// What one layer does differently from another.
   public struct Layer: Sendable, Equatable {
     /// A token sees the last `window` positions, itself included; 0: all.
@@ -58,7 +76,13 @@ public struct ModelConfiguration: Sendable, Equatable {
   public var interleavedRotary = false
   /// Added to norm weights on load: Gemma in safetensors stores them less one.
   public var normOffset: Float = 0
+  public var input = InputStage.tokens
+  /// Whether the output states are normalised.
+  public var outputNorm = true
 
+  /// Whether every token comes with a state, `hiddenSize` wide. Such a model borrows another's
+  /// embedding and has no output head.
+  public var takesStates: Bool { input != .tokens }
   public var layerCount: Int { layers.count }
   /// Columns of the query product.
   public var queryWidth: Int { headCount * headDim }
@@ -84,6 +108,26 @@ extension ModelConfiguration {
       common: fields, vocabularySize: embedding.shape[0],
       tiedEmbeddings: try fields.bool("tie_word_embeddings", default: tensors[names.head] == nil))
     try architecture.specialise(&self, from: fields)
+  }
+
+  /// Reads the configuration of a model that takes the states of `target` with its tokens: a
+  /// plain Llama block or several, of the target's width and vocabulary.
+  /// - Parameter biases: whether the query, key and value products have biases.
+  /// - Throws: `LanguageModelError`, naming the file and the field.
+  public init(
+    stateModel fields: ConfigurationFields, input: InputStage, outputNorm: Bool, biases: Bool,
+    target: ModelConfiguration
+  ) throws {
+    try self.init(
+      common: fields, vocabularySize: target.vocabularySize, tiedEmbeddings: false)
+    try fields.require("hidden_act", oneOf: ["silu"])
+    guard hiddenSize == target.hiddenSize else {
+      throw fields.invalid(
+        "hidden_size", expected: "\(target.hiddenSize), the target's")
+    }
+    self.input = input
+    self.outputNorm = outputNorm
+    queryKeyValueBias = biases
   }
 
   /// What all architectures state in the same fields.

@@ -1,7 +1,8 @@
 /// What forward passes return, kept from pass to pass and enlarged only when a pass has more
 /// rows than any before it.
 final class OutputBuffers {
-  private let vocabularySize: Int
+  /// Logits of one row.
+  private let logitCount: Int
   private let hiddenSize: Int
   private let leastRows: Int
   private var logits: KernelMemory?
@@ -10,17 +11,17 @@ final class OutputBuffers {
 
   /// - Parameter leastRows: every buffer is made for at least so many rows: pages that no pass
   ///   touches take no room.
-  init(vocabularySize: Int, hiddenSize: Int, leastRows: Int) {
-    self.vocabularySize = vocabularySize
+  init(logitCount: Int, hiddenSize: Int, leastRows: Int) {
+    self.logitCount = logitCount
     self.hiddenSize = hiddenSize
     self.leastRows = leastRows
   }
 
-  /// Buffers for a pass of `rows` rows, of which `logitCount` get logits.
+  /// Buffers for a pass of `rows` rows, of which `logitRows` get logits.
   /// - Throws: `LanguageModelError.notEnoughMemory`.
-  func prepare(rows: Int, logitCount: Int, observing: Observation) throws -> ForwardOutput {
+  func prepare(rows: Int, logitRows: Int, observing: Observation) throws -> ForwardOutput {
     var output = ForwardOutput(
-      logits: try Self.rows(logitCount, vocabularySize, least: leastRows, in: &logits))
+      logits: try Self.rows(logitRows, logitCount, least: leastRows, in: &logits))
     if observing.finalHidden {
       output.finalHidden = try Self.rows(rows, hiddenSize, least: leastRows, in: &finalHidden)
     }

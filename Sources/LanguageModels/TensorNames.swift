@@ -5,7 +5,12 @@ struct TensorNames: Sendable, Equatable {
   var head: String
   /// Divisors of the rotary frequencies (headDim / 2), in files that carry them.
   var rotaryDivisors: String?
+  /// The linear layer that makes one state of an embedding and a state.
+  var fusion = "fc.weight"
+  var fusionBias = "fc.bias"
 
+  /// Of the state, where the first layer's attention sees it beside the embedding.
+  var stateNorm: String
   var attentionNorm: String
   var query, key, value, output: String
   var queryBias, keyBias, valueBias: String
@@ -31,6 +36,7 @@ struct TensorNames: Sendable, Equatable {
     self.finalNorm = finalNorm + ".weight"
     self.head = head + ".weight"
     self.rotaryDivisors = rotaryDivisors
+    stateNorm = layer + "hidden_norm.weight"
     self.attentionNorm = layer + attentionNorm + ".weight"
     self.query = layer + query + ".weight"
     self.key = layer + key + ".weight"

@@ -50,7 +50,7 @@ public final class TransformerCache: KVCache {
       try RotaryTable(frequencies: $0, capacity: capacity)
     }
     outputs = OutputBuffers(
-      vocabularySize: configuration.vocabularySize, hiddenSize: configuration.hiddenSize,
+      logitCount: model.logitCount, hiddenSize: configuration.hiddenSize,
       leastRows: rows)
     let layers = UnsafeMutablePointer<nk_kv>.allocate(capacity: configuration.layerCount)
     for layer in 0..<configuration.layerCount {

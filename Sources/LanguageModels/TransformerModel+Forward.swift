@@ -10,7 +10,7 @@ extension TransformerModel {
     let rows = sequences.reduce(0) { $0 + $1.tokens.count }
     let output = try buffers.prepare(
       rows: rows,
-      logitCount: sequences.reduce(0) { $0 + options.logits.count(of: $1.tokens.count) },
+      logitRows: sequences.reduce(0) { $0 + options.logits.count(of: $1.tokens.count) },
       observing: options.observing)
     let parts = sequences.map(part)
 
@@ -19,7 +19,8 @@ extension TransformerModel {
         let end = min(first + Self.chunkRows, rows)
         let pass = ForwardPass(
           model: self, pool: pool,
-          parts: rows > Self.chunkRows ? [parts[0].piece(first..<end)] : parts, options: options)
+          parts: rows > Self.chunkRows
+            ? [parts[0].piece(first..<end, stateWidth: hiddenSize)] : parts, options: options)
         try pass.run(firstRow: first, output: output)
         pass.finish(firstRow: first, isLast: end == rows, output: output)
       }
@@ -46,7 +47,7 @@ extension TransformerModel {
     cache.place(sequence.parents)
     // To the rows of a chain, pending ones are like committed tokens.
     return ForwardPass.Part(
-      cache: cache, tokens: sequence.tokens[...],
+      cache: cache, tokens: sequence.tokens[...], states: sequence.states,
       committed: cache.count + (isChain ? cache.pendingCount : 0),
       first: isChain ? 0 : cache.pendingCount, isChain: isChain)
   }
@@ -54,10 +55,10 @@ extension TransformerModel {
 
 extension ForwardPass.Part {
   /// Some rows of a long chain: earlier ones are committed tokens to them.
-  fileprivate func piece(_ rows: Range<Int>) -> Self {
+  fileprivate func piece(_ rows: Range<Int>, stateWidth: Int) -> Self {
     Self(
-      cache: cache, tokens: tokens[rows], committed: committed + rows.lowerBound, first: 0,
-      isChain: true)
+      cache: cache, tokens: tokens[rows], states: states.map { $0 + rows.lowerBound * stateWidth },
+      committed: committed + rows.lowerBound, first: 0, isChain: true)
   }
 }
 
@@ -71,6 +72,9 @@ extension TransformerModel {
     var rows = 0
     for (index, sequence) in sequences.enumerated() {
       try check(sequence)
+      guard !configuration.takesStates || sequence.states != nil else {
+        throw LanguageModelError.statesMissing(sequence: index)
+      }
       guard !sequences[..<index].contains(where: { $0.cache === sequence.cache }) else {
         throw LanguageModelError.repeatedCache(sequence: index)
       }
@@ -79,6 +83,7 @@ extension TransformerModel {
     guard sequences.count == 1 || rows <= Self.chunkRows else {
       throw LanguageModelError.tooManyRows(rows: rows, limit: Self.chunkRows)
     }
+    guard weights.head != nil || options.logits == .none else { throw LanguageModelError.noHead }
     for layer in options.observing.layers where layer < 0 || layer > layerCount {
       throw LanguageModelError.layerOutOfRange(layer: layer, layerCount: layerCount)
     }

@@ -13,11 +13,13 @@ extension TransformerModel {
 
   /// Loads a Hugging Face folder: `config.json` beside `model.safetensors` or its shards.
   public convenience init(
-    folder: String, pool: ComputePool, progress: (Double) -> Void = { _ in }
+    folder: String, options: LoadingOptions = LoadingOptions(), pool: ComputePool,
+    progress: (Double) -> Void = { _ in }
   ) throws {
     let fields = try ConfigurationFields(folder: folder)
     try self.init(
-      file: try SafetensorsFile(path: folder), fields: fields, pool: pool, progress: progress)
+      file: try SafetensorsFile(path: folder), fields: fields, options: options, pool: pool,
+      progress: progress)
   }
 
   /// Loads a GGUF file or a Hugging Face folder.

@@ -2,12 +2,20 @@ import ModelFiles
 import NunchiKernels
 
 /// A model's weights in memory: matrices packed for the kernels, norms and biases as floats.
-/// The embedding's rows stay in the mapped file and are read when they are looked up.
+/// The embedding's rows stay in the mapped file and are read when they are looked up; a model that
+/// takes states looks them up in another's file.
 final class TransformerWeights: @unchecked Sendable {
   // Unchecked: the memory is written while loading and only read afterwards.
 
+  /// What makes the first layer's input of embeddings and states.
+  struct Input {
+    var fusion: UnsafePointer<nk_matrix>?
+    var fusionBias: UnsafePointer<Float>?
+    var embeddingNorm, stateNorm: UnsafePointer<Float>?
+  }
+
   struct Layer {
-    var attentionNorm: UnsafePointer<Float>
+    var attentionNorm: UnsafePointer<Float>?
     var query, key, value: UnsafePointer<nk_matrix>
     var queryBias, keyBias, valueBias: UnsafePointer<Float>?
     var queryNorm, keyNorm: UnsafePointer<Float>?
@@ -18,42 +26,42 @@ final class TransformerWeights: @unchecked Sendable {
     var feedForwardPostNorm: UnsafePointer<Float>?
   }
 
-  /// The embedding matrix as the file stores it. (vocabularySize, hiddenSize)
-  struct Embedding {
-    var name: String
-    var type: nk_type
-    var rows: UnsafeRawPointer
-    var rowBytes: Int
-  }
-
+  let input: Input
   let layers: UnsafePointer<Layer>
-  let embedding: Embedding
-  let finalNorm: UnsafePointer<Float>
-  let head: UnsafePointer<nk_matrix>
+  /// The embedding matrix as the file stores it. (vocabularySize, hiddenSize)
+  let embedding: StoredRows
+  let finalNorm: UnsafePointer<Float>?
+  let head: UnsafePointer<nk_matrix>?
+  /// The whole head as the file stores it. (vocabularySize, hiddenSize)
+  let headRows: StoredRows?
   /// Divisors of the first rotary's frequencies (headDim / 2), where the file has them.
   let rotaryDivisors: [Float]?
   /// Weights of all kinds, an embedding that is also the head counted once.
   let parameterCount: Int
   /// Bytes of packed matrices and of floats: what one pass reads.
   let byteCount: Int
-  /// Keeps the mapping alive.
-  private let file: any TensorFile
   private let matrices: UnsafePointer<nk_matrix>
   private let packed: KernelMemory
   private let floats: KernelMemory
 
   /// Loads and packs all tensors that `configuration` calls for.
+  /// - Parameter borrowed: another model's embedding, for one that takes states.
   /// - Throws: `LanguageModelError` for a tensor that is missing or not as it should be, and for
   ///   lack of memory, before anything large is allocated.
   init(
     file: any TensorFile, configuration: ModelConfiguration, names: TensorNames,
-    pool: ComputePool, progress: (Double) -> Void
+    borrowed: StoredRows? = nil, options: LoadingOptions, pool: ComputePool,
+    progress: (Double) -> Void
   ) throws {
-    self.file = file
-    var plan = WeightPlan(file: file)
+    var plan = WeightPlan(file: file, options: options)
     let slots = try plan.addModel(configuration, names: names)
-    let embeddingTensor = try plan.tensor(
-      names.embedding, shape: [configuration.vocabularySize, configuration.hiddenSize])
+    let shape = [configuration.vocabularySize, configuration.hiddenSize]
+    embedding = try borrowed ?? plan.tensor(names.embedding, shape: shape).rows(of: file)
+    headRows =
+      configuration.takesStates
+      ? nil
+      : configuration.tiedEmbeddings
+        ? embedding : try plan.tensor(names.head, shape: shape).rows(of: file)
     rotaryDivisors = try plan.rotaryDivisors(names, headDim: configuration.headDim)
 
     try KernelMemory.check(plan.packedBytes + plan.floatBytes, for: "\(file.path): weights")
@@ -69,10 +77,14 @@ final class TransformerWeights: @unchecked Sendable {
       matrices + slot.index
     }
     func vector(_ slot: WeightPlan.VectorSlot) -> UnsafePointer<Float> { floatBase + slot.offset }
+    input = Input(
+      fusion: slots.input.fusion.map(matrix), fusionBias: slots.input.fusionBias.map(vector),
+      embeddingNorm: slots.input.embeddingNorm.map(vector),
+      stateNorm: slots.input.stateNorm.map(vector))
     for (index, slot) in slots.layers.enumerated() {
       (layers + index).initialize(
         to: Layer(
-          attentionNorm: vector(slot.attentionNorm), query: matrix(slot.query),
+          attentionNorm: slot.attentionNorm.map(vector), query: matrix(slot.query),
           key: matrix(slot.key), value: matrix(slot.value),
           queryBias: slot.queryBias.map(vector), keyBias: slot.keyBias.map(vector),
           valueBias: slot.valueBias.map(vector), queryNorm: slot.queryNorm.map(vector),
@@ -82,24 +94,18 @@ final class TransformerWeights: @unchecked Sendable {
           up: matrix(slot.up), down: matrix(slot.down),
           feedForwardPostNorm: slot.feedForwardPostNorm.map(vector)))
     }
-    finalNorm = vector(slots.finalNorm)
-    head = matrix(slots.head)
-    embedding = Embedding(
-      name: names.embedding, type: embeddingTensor.kernelType, rows: embeddingTensor.data,
-      rowBytes: embeddingTensor.byteCount / configuration.vocabularySize)
+    finalNorm = slots.finalNorm.map(vector)
+    head = slots.head.map(matrix)
     parameterCount =
       plan.parameterCount
-      + (configuration.tiedEmbeddings
+      + (configuration.tiedEmbeddings || configuration.takesStates
         ? 0 : configuration.vocabularySize * configuration.hiddenSize)
     byteCount = plan.packedBytes + plan.floatBytes
 
     plan.loadVectors(into: floats, normOffset: configuration.normOffset)
     plan.pack(matrices, pool: pool, progress: progress)
-    releaseEmbeddingPages()
+    embedding.releasePages()
   }
-
-  /// Lets the embedding's pages leave memory; they come back when they are looked up.
-  func releaseEmbeddingPages() { file.releasePages(of: embedding.name) }
 
   deinit {
     matrices.deallocate()

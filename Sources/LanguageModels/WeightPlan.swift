@@ -9,8 +9,15 @@ struct WeightPlan {
   /// An offset, in floats, into the model's norms and biases.
   struct VectorSlot { var offset: Int }
 
+  /// What makes the first layer's input of embeddings and states.
+  struct InputSlots {
+    var fusion: MatrixSlot?
+    var fusionBias: VectorSlot?
+    var embeddingNorm, stateNorm: VectorSlot?
+  }
+
   struct LayerSlots {
-    var attentionNorm: VectorSlot
+    var attentionNorm: VectorSlot?
     var query, key, value: MatrixSlot
     var queryBias, keyBias, valueBias: VectorSlot?
     var queryNorm, keyNorm: VectorSlot?
@@ -22,9 +29,10 @@ struct WeightPlan {
   }
 
   struct ModelSlots {
+    var input: InputSlots
     var layers: [LayerSlots]
-    var finalNorm: VectorSlot
-    var head: MatrixSlot
+    var finalNorm: VectorSlot?
+    var head: MatrixSlot?
   }
 
   /// A tensor of the file that is as it should be.
@@ -34,10 +42,28 @@ struct WeightPlan {
     var kernelType: nk_type
     var data: UnsafeRawPointer
     var byteCount: Int
+
+    /// A matrix's rows.
+    func rows(of file: any TensorFile) -> StoredRows {
+      StoredRows(
+        file: file, name: name, type: kernelType, base: data, rows: shape[0], columns: shape[1])
+    }
+  }
+
+  /// A tensor, or some of its rows, and its place in memory.
+  private struct PlannedMatrix {
+    var tensor: CheckedTensor
+    /// nil: all.
+    var chosen: [Int32]?
+    var type: nk_type
+    var rows: Int
+    var offset: Int
+    var bytes: Int
   }
 
   private let file: any TensorFile
-  private var matrices: [(tensor: CheckedTensor, offset: Int, bytes: Int)] = []
+  private let options: LoadingOptions
+  private var matrices: [PlannedMatrix] = []
   private var vectors: [(tensor: CheckedTensor, offset: Int, isNorm: Bool)] = []
   private(set) var packedBytes = 0
   private(set) var floatCount = 0
@@ -45,7 +71,10 @@ struct WeightPlan {
 
   var floatBytes: Int { floatCount * MemoryLayout<Float>.stride }
 
-  init(file: any TensorFile) { self.file = file }
+  init(file: any TensorFile, options: LoadingOptions = LoadingOptions()) {
+    self.file = file
+    self.options = options
+  }
 
   // MARK: - Planning
 
@@ -54,15 +83,41 @@ struct WeightPlan {
   mutating func addModel(
     _ configuration: ModelConfiguration, names: TensorNames
   ) throws -> ModelSlots {
+    let input = try addInput(configuration, names: names)
     let layers = try (0..<configuration.layerCount).map { index in
       try addLayer(configuration, names: names, index: index)
     }
-    let finalNorm = try addVector(names.finalNorm, count: configuration.hiddenSize)
-    let head = try addMatrix(
-      configuration.tiedEmbeddings ? names.embedding : names.head,
-      rows: configuration.vocabularySize, columns: configuration.hiddenSize)
+    let finalNorm =
+      configuration.outputNorm
+      ? try addVector(names.finalNorm, count: configuration.hiddenSize) : nil
+    let head =
+      configuration.takesStates
+      ? nil
+      : try addMatrix(
+        configuration.tiedEmbeddings ? names.embedding : names.head,
+        rows: configuration.vocabularySize, columns: configuration.hiddenSize,
+        chosen: options.headTokens)
     try refuseOtherBiases()
-    return ModelSlots(layers: layers, finalNorm: finalNorm, head: head)
+    return ModelSlots(input: input, layers: layers, finalNorm: finalNorm, head: head)
+  }
+
+  private mutating func addInput(
+    _ configuration: ModelConfiguration, names: TensorNames
+  ) throws -> InputSlots {
+    let hidden = configuration.hiddenSize
+    var slots = InputSlots()
+    switch configuration.input {
+    case .tokens: break
+    case .fused(let bias):
+      slots.fusion = try addMatrix(names.fusion, rows: hidden, columns: 2 * hidden)
+      if bias { slots.fusionBias = try addVector(names.fusionBias, count: hidden, isNorm: false) }
+    case .paired:
+      // The layer's own norm is the embedding's here.
+      slots.embeddingNorm = try addVector(
+        names.attentionNorm.replacing("#", with: "0"), count: hidden)
+      slots.stateNorm = try addVector(names.stateNorm.replacing("#", with: "0"), count: hidden)
+    }
+    return slots
   }
 
   /// A bias that is not read would make the results wrong without a word.
@@ -78,6 +133,9 @@ struct WeightPlan {
     _ configuration: ModelConfiguration, names: TensorNames, index: Int
   ) throws -> LayerSlots {
     let hidden = configuration.hiddenSize
+    let takesStates = index == 0 && configuration.takesStates
+    let isPaired = index == 0 && configuration.input.isPaired
+    let attentionColumns = isPaired ? 2 * hidden : hidden
     let intermediate = configuration.intermediateSize
     let queryWidth = configuration.queryWidth
     let kvWidth = configuration.kvWidth
@@ -92,10 +150,10 @@ struct WeightPlan {
       isUsed ? try addVector(name(pattern), count: count) : nil
     }
     return LayerSlots(
-      attentionNorm: try addVector(name(names.attentionNorm), count: hidden),
-      query: try addMatrix(name(names.query), rows: queryWidth, columns: hidden),
-      key: try addMatrix(name(names.key), rows: kvWidth, columns: hidden),
-      value: try addMatrix(name(names.value), rows: kvWidth, columns: hidden),
+      attentionNorm: try norm(names.attentionNorm, hidden, if: !takesStates),
+      query: try addMatrix(name(names.query), rows: queryWidth, columns: attentionColumns),
+      key: try addMatrix(name(names.key), rows: kvWidth, columns: attentionColumns),
+      value: try addMatrix(name(names.value), rows: kvWidth, columns: attentionColumns),
       queryBias: try bias(names.queryBias, queryWidth),
       keyBias: try bias(names.keyBias, kvWidth),
       valueBias: try bias(names.valueBias, kvWidth),
@@ -113,18 +171,27 @@ struct WeightPlan {
         names.feedForwardPostNorm, hidden, if: configuration.postNorms))
   }
 
-  private mutating func addMatrix(_ name: String, rows: Int, columns: Int) throws -> MatrixSlot {
+  private mutating func addMatrix(
+    _ name: String, rows: Int, columns: Int, chosen: [Int32]? = nil
+  ) throws -> MatrixSlot {
     let tensor = try tensor(name, shape: [rows, columns])
-    let bytes = nk_packed_bytes(tensor.kernelType, Int64(rows), Int64(columns))
+    let isQuantized =
+      options.quantizesFloats && nk_block_elements(tensor.kernelType) == 1
+      && columns.isMultiple(of: Int(nk_block_elements(NK_Q8_0)))
+    let type = isQuantized ? NK_Q8_0 : tensor.kernelType
+    let rows = chosen?.count ?? rows
+    let bytes = nk_packed_bytes(type, Int64(rows), Int64(columns))
     guard bytes > 0 else {
       let block = nk_block_elements(tensor.kernelType)
       throw LanguageModelError.tensorKind(
         file: file.path, tensor: name, expected: "columns in whole blocks of \(block)",
         found: "\(columns) columns")
     }
-    matrices.append((tensor, packedBytes, bytes))
+    matrices.append(
+      PlannedMatrix(
+        tensor: tensor, chosen: chosen, type: type, rows: rows, offset: packedBytes, bytes: bytes))
     packedBytes += (bytes + 63) / 64 * 64
-    parameterCount += rows * columns
+    parameterCount += tensor.shape[0] * columns
     return MatrixSlot(index: matrices.count - 1)
   }
 
@@ -191,11 +258,11 @@ struct WeightPlan {
   /// The matrices, their data within `memory` still empty.
   func place(in memory: KernelMemory) -> UnsafeMutablePointer<nk_matrix> {
     let placed = UnsafeMutablePointer<nk_matrix>.allocate(capacity: matrices.count)
-    for (index, (tensor, offset, _)) in matrices.enumerated() {
+    for (index, matrix) in matrices.enumerated() {
       (placed + index).initialize(
         to: nk_matrix(
-          type: tensor.kernelType, rows: Int64(tensor.shape[0]), columns: Int64(tensor.shape[1]),
-          data: memory.base + offset))
+          type: matrix.type, rows: Int64(matrix.rows), columns: Int64(matrix.tensor.shape[1]),
+          data: memory.base + matrix.offset))
     }
     return placed
   }
@@ -217,14 +284,15 @@ struct WeightPlan {
     _ placed: UnsafePointer<nk_matrix>, pool: ComputePool, progress: (Double) -> Void
   ) {
     var done = 0
-    for (index, (tensor, _, bytes)) in matrices.enumerated() {
-      let rows = Int(placed[index].rows)
+    for (index, matrix) in matrices.enumerated() {
+      let (rows, bytes) = (matrix.rows, matrix.bytes)
       // Piece by piece, so that never much of the file is in memory beside what is packed of it.
       let step = max(1, Self.pieceBytes * rows / bytes / Self.panelRows) * Self.panelRows
       for first in stride(from: 0, to: rows, by: step) {
         let count = min(step, rows - first)
-        pool.withPool { nk_pack($0, placed + index, tensor.data, Int64(first), Int64(count)) }
-        file.releasePages(of: tensor.name)
+        matrix.tensor.rows(of: file).pack(
+          matrix.chosen, into: placed + index, places: first..<first + count, pool: pool)
+        file.releasePages(of: matrix.tensor.name)
         done += bytes * count / rows
         progress(Double(done) / Double(max(packedBytes, done)))
       }

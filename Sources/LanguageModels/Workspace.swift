@@ -11,6 +11,8 @@ final class Workspace: @unchecked Sendable {
   let hidden: UnsafeMutablePointer<Float>
   /// (R, hiddenSize)
   let normed: UnsafeMutablePointer<Float>
+  /// Embeddings and states side by side, for models that take both. (R, 2 * hiddenSize)
+  let joined: UnsafeMutablePointer<Float>
   /// What a block adds to the residual stream, where it is normalised first. (R, hiddenSize)
   let branch: UnsafeMutablePointer<Float>
   /// (R, headCount * headDim)
@@ -42,10 +44,11 @@ final class Workspace: @unchecked Sendable {
     self.rows = rows
     // (bytes of one row), rounded up so that every buffer starts at a multiple of 64.
     func floats(_ columns: Int) -> Int { (rows * columns * 4 + 63) / 64 * 64 }
+    let joinedColumns = configuration.takesStates ? 2 * configuration.hiddenSize : 0
     let quantizedColumns = max(
-      configuration.hiddenSize, configuration.queryWidth, configuration.intermediateSize)
+      configuration.hiddenSize, joinedColumns, configuration.queryWidth, configuration.intermediateSize)
     let sizes = [
-      floats(configuration.hiddenSize), floats(configuration.hiddenSize),
+      floats(configuration.hiddenSize), floats(configuration.hiddenSize), floats(joinedColumns),
       floats(configuration.hiddenSize), floats(configuration.queryWidth),
       floats(configuration.kvWidth), floats(configuration.kvWidth),
       floats(configuration.queryWidth), floats(configuration.intermediateSize),
@@ -75,6 +78,7 @@ final class Workspace: @unchecked Sendable {
     }
     hidden = take(Float.self)
     normed = take(Float.self)
+    joined = take(Float.self)
     branch = take(Float.self)
     query = take(Float.self)
     key = take(Float.self)

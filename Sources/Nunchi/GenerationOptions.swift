@@ -72,6 +72,11 @@ public struct DrafterChoice: Sendable {
   public var names: [String] { didSet { sessions = DraftSessions() } }
   /// The model of the draft-model drafter.
   public var draftModel: Model? { didSet { sessions = DraftSessions() } }
+  /// The folder of a trained drafter; nil takes one that was trained here or shipped for the
+  /// target, where a name asks for it or `auto` finds it.
+  public var trainedFolder: String? { didSet { sessions = DraftSessions() } }
+  /// Whether `auto` drafts with a trained drafter that is at hand.
+  public var usesTrained = true { didSet { sessions = DraftSessions() } }
   /// Settings of the drafters. Length, capacity and models are filled in from the options.
   public var settings = DrafterSettings() { didSet { sessions = DraftSessions() } }
   private(set) var sessions = DraftSessions()
@@ -106,7 +111,7 @@ public struct DrafterChoice: Sendable {
   }
 
   func make(for target: Model, length: Int?, capacity: Int) throws -> [any Drafter] {
-    var settings = settings(for: target)
+    var settings = try settings(for: target)
     settings.length = length
     settings.capacity = capacity
     for (path, vocabulary) in [
@@ -118,15 +123,35 @@ public struct DrafterChoice: Sendable {
     return try DrafterRegistry.make(names: names, settings)
   }
 
-  /// The settings with all that belongs to a target: itself, the draft model, and the bridge to a
-  /// draft model of another vocabulary.
-  public func settings(for target: Model) -> DrafterSettings {
+  /// The settings with all that belongs to a target: itself, its trained drafter, the draft model,
+  /// and the bridge to a draft model of another vocabulary.
+  /// - Throws: `NunchiError.noTrainedDrafter`, or what is wrong with a trained drafter's files.
+  public func settings(for target: Model) throws -> DrafterSettings {
     var settings = settings
     settings.target = target.transformer
+    if settings.trained == nil { settings.trained = try trained(for: target) }
     settings.draftModel = draftModel?.transformer
     if let draftModel, target.vocabularyMismatch(with: draftModel) != nil {
       settings.crossVocabulary.bridge = target.vocabularyBridge(to: draftModel)
     }
     return settings
+  }
+
+  private func trained(for target: Model) throws -> TrainedDrafter? {
+    let method = names.first(where: DrafterRegistry.trained.contains)
+    guard method != nil || names.contains("auto") else { return nil }
+    if let trainedFolder {
+      let drafter = try target.trainedDrafter(folder: trainedFolder)
+      if let method, drafter.method != method {
+        throw NunchiError.noTrainedDrafter(
+          method: method, model: target.name, found: "\(drafter.method) in \(trainedFolder)")
+      }
+      return drafter
+    }
+    guard let method else { return usesTrained ? try target.trainedDrafter() : nil }
+    guard let drafter = try target.trainedDrafter(method: method) else {
+      throw NunchiError.noTrainedDrafter(method: method, model: target.name, found: "none")
+    }
+    return drafter
   }
 }

@@ -18,6 +18,9 @@ public final class Model: Sendable {
   /// What passes cost, once it is known.
   let costs = Mutex<VerificationCosts?>(nil)
   private let fingerprint = Mutex<UInt64?>(nil)
+  /// See `fileChecksum()` and `trainedDrafter(folder:)`.
+  let checksum = Mutex<String?>(nil)
+  let trained = Mutex<[String: TrainedDrafter]>([:])
   /// See `vocabularyBridge(to:)`.
   let bridge = Mutex<(draft: Tokenizer, bridge: VocabularyBridge)?>(nil)
 

@@ -9,6 +9,8 @@ public enum NunchiError: Error, Equatable, Sendable {
   /// A line of a trace that is not what `--trace` writes.
   case malformedTrace(path: String, line: Int, expected: String, found: String)
   case unwritable(path: String, reason: String)
+  /// Nobody has trained a drafter of the method for the model's file.
+  case noTrainedDrafter(method: String, model: String, found: String)
 }
 
 extension NunchiError: CustomStringConvertible, LocalizedError {
@@ -22,6 +24,9 @@ extension NunchiError: CustomStringConvertible, LocalizedError {
       "\(path), line \(line): expected \(expected), found \(found)"
     case .unwritable(let path, let reason):
       "\(path): cannot be written: \(reason)"
+    case .noTrainedDrafter(let method, let model, let found):
+      "drafter \(method): expected one trained for \(model) "
+        + "('nunchi train \(method) --target \(model)' makes it), found \(found)"
     case .invalidThreads(let count):
       "threads: expected 1 or more, found \(count)"
     }

@@ -11,13 +11,21 @@ struct GenerationArguments: ParsableArguments {
       "Who drafts: \(Self.drafterNames.joined(separator: ", ")).",
       discussion: """
         Several, divided by commas, draft together. auto is \
-        \(DrafterRegistry.automatic.joined(separator: ",")), as far as they pay; it is the \
-        default, with draft-model if --draft-model is given.
+        \(DrafterRegistry.automatic.joined(separator: ",")) and a drafter trained for the model \
+        where there is one, as far as they pay; it is the default, with draft-model if \
+        --draft-model is given.
         """))
   var drafter: String?
 
   @Option(help: "A smaller model that drafts, of the same vocabulary or of another.")
   var draftModel: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The folder of a trained drafter.",
+      discussion: "One that 'nunchi train' made for the model, or that is shipped, if not given.",
+      valueName: "folder"))
+  var trained: String?
 
   @Option(
     help: ArgumentHelp(
@@ -87,6 +95,11 @@ struct GenerationArguments: ParsableArguments {
           "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
       }
     }
+    if let trained, let drafter, !Self.usesTrained(drafter) {
+      let names = (["auto"] + DrafterRegistry.trained).joined(separator: ", ")
+      throw ValidationError(
+        "--trained \(trained): expected --drafter with one of \(names), found \(drafter)")
+    }
     if let draftLength, !(0...128).contains(draftLength) {
       throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
     }
@@ -115,6 +128,12 @@ struct GenerationArguments: ParsableArguments {
       _ = try sampling()
     } catch {
       throw ValidationError("\(error)")
+    }
+  }
+
+  static func usesTrained(_ drafter: String) -> Bool {
+    drafter.split(separator: ",").contains {
+      $0 == "auto" || DrafterRegistry.trained.contains(String($0))
     }
   }
 
@@ -151,9 +170,11 @@ struct GenerationArguments: ParsableArguments {
     var choice = DrafterChoice(
       named: drafter ?? (draftModel == nil ? "auto" : "auto,draft-model"),
       draftModel: try draftModel.map { try loadModel($0, sharing: target) })
+    choice.trainedFolder = trained
     choice.settings.crossVocabulary.method = crossVocabulary
     if let draftTree {
       choice.settings.draftModelConfiguration.shape = try DraftShape(parsing: draftTree)
+      choice.settings.trainedShape = choice.settings.draftModelConfiguration.shape
     }
     choice.settings.datastore = try datastore.map {
       try Datastore(path: $0, vocabulary: target.vocabularyFingerprint)

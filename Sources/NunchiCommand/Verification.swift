@@ -23,7 +23,7 @@ struct Verification {
     identity = Identity(
       target: model.transformer, prompts: prompts,
       candidates: Self.candidates(named: drafters, hasDraftModel: draftModel != nil))
-    identity.settings = DrafterChoice(named: "draft-model", draftModel: draftModel)
+    identity.settings = try DrafterChoice(named: "auto", draftModel: draftModel)
       .settings(for: model)
     identity.costs = try model.verificationCosts()
     identity.stopTokens = model.tokenizer.endOfGeneration

@@ -1,4 +1,6 @@
 // Reading the file formats: dequantizing, and repacking into panels.
+#include <math.h>
+
 #include "blocks.h"
 #include "internal.h"
 
@@ -49,6 +51,23 @@ void nk_dequantize(nk_type type, const void *source, float *output, int64_t coun
     nk_decode(type, source, b, &block);
     for (int i = 0; i < 32; i++)
       output[32 * b + i] = block.scale[i / 16] * block.codes[i] + block.minimum[i / 16];
+  }
+}
+
+void nk_encode_q8_0(const float *source, void *output, int64_t count) {
+  uint8_t *block = output;
+  for (const float *x = source; x < source + count; x += 32, block += 34) {
+    float largest = 0;
+    for (int i = 0; i < 32; i++) largest = fmaxf(largest, fabsf(x[i]));
+    uint16_t d = nk_float_to_half(fminf(largest / 127, 65504));
+    // The codes are those of the scale as it is stored.
+    float scale = nk_half_to_float(d);
+    float inverse = scale > 0 ? 1 / scale : 0;
+    memcpy(block, &d, 2);
+    for (int i = 0; i < 32; i++) {
+      float code = fminf(fmaxf(rintf(x[i] * inverse), -127), 127);
+      block[2 + i] = (uint8_t)(int8_t)code;
+    }
   }
 }
 

@@ -46,15 +46,17 @@ struct CandidateTree {
   }
 
   /// Merges a drafter's tree, as far as it is not too deep.
+  /// - Parameter root: the node that the tree goes on from.
   mutating func merge(
-    _ tree: DraftTree, from source: Int, calibration: Calibration?, depth longest: Int
+    _ tree: DraftTree, under root: Int = DraftTree.root, from source: Int,
+    calibration: Calibration?, depth longest: Int
   ) {
+    let above = root == DraftTree.root ? 0 : nodes[root].depth
     var places = [Int](repeating: DraftTree.root, count: tree.count)
     for node in 0..<tree.count {
       let parent =
-        tree.parents[node] == DraftTree.root
-        ? DraftTree.root : places[tree.parents[node]]
-      guard tree.depths[node] <= longest else { continue }
+        tree.parents[node] == DraftTree.root ? root : places[tree.parents[node]]
+      guard above + tree.depths[node] <= longest else { continue }
       let support =
         calibration?.probability(score: tree.scores[node], depth: tree.depths[node])
         ?? tree.scores[node]
@@ -72,7 +74,7 @@ struct CandidateTree {
       }
       places[node] = nodes.count
       var new = Node(
-        token: tree.tokens[node], parent: parent, depth: tree.depths[node],
+        token: tree.tokens[node], parent: parent, depth: above + tree.depths[node],
         proposal: tree.proposals[node], source: source, supporters: 1 << source, support: support,
         isProbe: tree.probes[node])
       if parent == DraftTree.root {
@@ -119,6 +121,26 @@ struct CandidateTree {
       nodes[$0].pathProbability > nodes[$1].pathProbability
         || (nodes[$0].pathProbability == nodes[$1].pathProbability && $0 < $1)
     }
+  }
+
+  /// The tokens from the root to a node.
+  func path(to node: Int) -> [Int32] {
+    var path: [Int32] = []
+    var place = node
+    while place != DraftTree.root {
+      path.append(nodes[place].token)
+      place = nodes[place].parent
+    }
+    return path.reversed()
+  }
+
+  /// The likeliest nodes without children that a drafter has not proposed itself.
+  func ends(notOf source: Int, above floor: Double, count: Int) -> [Int] {
+    let ends = likeliestFirst().lazy.filter { [nodes] in
+      nodes[$0].lastChild == DraftTree.root && nodes[$0].supporters & (1 << source) == 0
+        && nodes[$0].pathProbability >= floor
+    }
+    return Array(ends.prefix(count))
   }
 
   /// Marks a node with all its ancestors as kept, if they are no more than there is room for; says

@@ -42,12 +42,16 @@ final class DraftComposer {
     var scores: [Double]
     /// Of what several proposed together.
     var consensus: [Consensus] = []
+    /// Nodes at the beginning that others proposed: a path that the drafter went on from.
+    var given = 0
     var node = DraftTree.root
     var depth = 0
   }
 
   /// Tokens for which a proposal stays open: later ones are judged by fresher proposals.
   private static let mostTokens = 8
+  /// Drafts that a drafter is asked to go on from, in a step.
+  private static let mostExtended = 2
 
   init(drafters: [any Drafter], policy: DraftLengthPolicy) {
     self.drafters = drafters
@@ -129,16 +133,17 @@ final class DraftComposer {
         hasChildren = true
         let accepted = open[index].tokens[child] == token
         if accepted { next = next ?? child }
+        guard child >= open[index].given else { continue }
         let score = open[index].scores[child]
         if let member = open[index].member {
           knowledge.members[member].calibration.record(
-            score: score, depth: depth, accepted: accepted)
+            score: score, depth: depth - open[index].given, accepted: accepted)
         } else {
           knowledge.consensus.record(
             open[index].consensus[child], support: score, depth: depth, accepted: accepted)
         }
       }
-      if hasChildren, let member = open[index].member {
+      if hasChildren, open[index].given == 0, let member = open[index].member {
         knowledge.members[member].survival.record(depth: depth, held: next != nil)
       }
       guard let next, depth < Self.mostTokens else { continue }
@@ -182,6 +187,9 @@ final class DraftComposer {
         follow(tree, of: places[index])
       }
       candidates.settle(knowledge.consensus)
+      if try extend(&candidates, settled: candidates, budget, context, above: 0, &plan) {
+        candidates.settle(knowledge.consensus)
+      }
       follow(candidates)
       var count = 0
       for node in candidates.nodes.indices
@@ -232,6 +240,13 @@ final class DraftComposer {
       choice = Choice(candidates, budget, others, controller, knowledge.consensus)
     }
     guard !candidates.nodes.isEmpty else { return plan }
+    if !costly.isEmpty,
+      try extend(
+        &candidates, settled: choice.candidates, budget, cheapContext,
+        above: controller.leastRowCost, &plan)
+    {
+      choice = Choice(candidates, budget, others, controller, knowledge.consensus)
+    }
     candidates = choice.candidates
     follow(candidates)
     plan.tree = candidates.kept(names: names)
@@ -294,6 +309,39 @@ final class DraftComposer {
     follow(tree, of: place)
   }
 
+  /// Lets those drafters that can go on where the likeliest drafts of others end.
+  /// - Parameters:
+  ///   - settled: the same candidates with their probabilities.
+  ///   - floor: drafts less probable are left as they are.
+  /// - Returns: whether there are more candidates now.
+  private func extend(
+    _ candidates: inout CandidateTree, settled: CandidateTree, _ budget: DraftBudget,
+    _ context: DraftContext, above floor: Double, _ plan: inout DraftPlan
+  ) throws -> Bool {
+    let before = candidates.nodes.count
+    for (index, drafter) in drafters.enumerated() {
+      guard let drafter = drafter as? any ExtendingDrafter else { continue }
+      for end in settled.ends(notOf: index, above: floor, count: Self.mostExtended) {
+        let path = settled.path(to: end)
+        guard path.count < budget.depth else { continue }
+        let room = DraftBudget(nodes: budget.nodes, depth: budget.depth - path.count)
+        var watch = Stopwatch()
+        let tree = try drafter.extend(
+          path, after: context.drawing(asDrafter: index), budget: room
+        ).limited(to: room)
+        guard !tree.isEmpty else { continue }
+        plan.proposals.append(
+          DrafterProposal(
+            drafter: names[index], path: path, tree: tree, seconds: watch.lap()))
+        candidates.merge(
+          tree, under: end, from: index,
+          calibration: knowledge.members[places[index]].calibration, depth: budget.depth)
+        follow(tree, after: path, of: places[index])
+      }
+    }
+    return candidates.nodes.count > before
+  }
+
   private func call(
     _ index: Int, _ budget: DraftBudget, _ context: DraftContext, _ plan: inout DraftPlan
   ) throws -> DraftTree {
@@ -309,11 +357,14 @@ final class DraftComposer {
     return tree
   }
 
-  private func follow(_ tree: DraftTree, of member: Int) {
+  /// - Parameter path: what others drafted before it.
+  private func follow(_ tree: DraftTree, after path: [Int32] = [], of member: Int) {
     guard !tree.isEmpty else { return }
     open.append(
       OpenProposal(
-        member: member, tokens: tree.tokens, parents: tree.parents, scores: tree.scores))
+        member: member, tokens: path + tree.tokens,
+        parents: path.indices.map { $0 - 1 } + tree.parents.map { $0 + path.count },
+        scores: path.map { _ in 1 } + tree.scores, given: path.count))
   }
 
   /// Follows what several drafters proposed together.

@@ -115,3 +115,12 @@ extension Drafter {
   public func observePrompt(_ states: TargetStates, from position: Int) throws {}
   public func commit(_ tokens: [Int32], states: TargetStates) throws {}
 }
+
+/// A drafter that can also go on where another's draft ends: a repeated suffix may lead on from
+/// what a trained drafter has guessed.
+public protocol ExtendingDrafter: Drafter {
+  /// Proposes what may follow `path`, tokens drafted after the sequence; quickly, and without a
+  /// change to what it knows.
+  func extend(_ path: [Int32], after context: DraftContext, budget: DraftBudget) throws
+    -> DraftTree
+}

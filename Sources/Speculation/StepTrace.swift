@@ -1,15 +1,18 @@
 /// What one drafter proposed in a step, before anything was left out, and how long it took.
 public struct DrafterProposal: Sendable, Equatable, Codable {
   public var drafter: String
-  /// Parents before children; -1 is the pending token.
+  /// What others drafted, when it went on from that; nil when it went on from the sequence.
+  public var path: [Int32]?
+  /// Parents before children; -1 is the pending token, or the last one of the path.
   public var tokens: [Int32]
   public var parents: [Int]
   /// The drafter's own estimates of acceptance.
   public var scores: [Double]
   public var seconds: Double
 
-  public init(drafter: String, tree: DraftTree, seconds: Double) {
+  public init(drafter: String, path: [Int32]? = nil, tree: DraftTree, seconds: Double) {
     self.drafter = drafter
+    self.path = path
     tokens = tree.tokens
     parents = tree.parents
     scores = tree.scores

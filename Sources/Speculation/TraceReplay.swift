@@ -102,7 +102,9 @@ public struct TraceReplay {
       while round + 1 < rounds.count && rounds[round + 1].position <= start + place { round += 1 }
       outcome.rounds += 1
       let rest = tokens[place...]
-      let proposal = rounds[round].proposals.first { $0.drafter == outcome.setting.drafter }
+      let proposal = rounds[round].proposals.first {
+        $0.drafter == outcome.setting.drafter && $0.path == nil
+      }
       let passed = tokens[(rounds[round].position - start)..<place]
       var accepted = 0
       var nodes = 0

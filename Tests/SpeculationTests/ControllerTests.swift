@@ -50,6 +50,33 @@ private final class TreeDrafter: Drafter {
   func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree { tree }
 }
 
+/// Goes on from other drafts only: rightly, as far as it knows.
+private final class Follower: ExtendingDrafter {
+  let name = "follower"
+  var isRight = true
+  var paths: [[Int32]] = []
+
+  func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree { DraftTree() }
+
+  func extend(_ path: [Int32], after context: DraftContext, budget: DraftBudget) throws
+    -> DraftTree
+  {
+    paths.append(path)
+    let start = context.tokens.count + path.count
+    let chain = (start..<start + min(3, budget.depth)).map { isRight ? text($0) : text($0) + 20 }
+    return DraftTree(chain: chain, score: 0.9, source: name)
+  }
+}
+
+/// Proposes the next token, at a price.
+private final class OneTokenDrafter: Drafter {
+  let name = "one token"
+  func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree {
+    usleep(300)
+    return DraftTree(chain: [text(context.tokens.count)], score: 0.9, source: name)
+  }
+}
+
 /// A sequence without a model: what the passes take is what the costs say.
 private final class Steps {
   private let composer: DraftComposer
@@ -191,6 +218,21 @@ private final class Steps {
     drafter.isRight = true
     let drafted = try sequence.steps(60)
     #expect(drafted[40...].allSatisfy { $0 >= 2 })
+  }
+
+  @Test("a drafter that can goes on where a costly one's draft ends, while it is right")
+  func extends() throws {
+    let follower = Follower()
+    let controller = SpeedController(costs: try cheapRows(rowSeconds: 0.01))
+    let sequence = try Steps([OneTokenDrafter(), follower], controller)
+    #expect(try sequence.steps(20)[5...].allSatisfy { $0 == 4 }, "one token, and three after it")
+    #expect(follower.paths.allSatisfy { $0.count == 1 })
+    let tree = try sequence.plan().tree
+    #expect(tree.sources == ["one token", "follower", "follower", "follower"])
+    #expect(tree.parents == [-1, 0, 1, 2])
+    follower.isRight = false
+    #expect(
+      try sequence.steps(250)[200...].allSatisfy { $0 == 1 }, "the first token is still right")
   }
 
   @Test("a useless drafter that costs time is called rarely, but again, and used once it is right")

@@ -37,7 +37,9 @@ private func controller() throws -> SpeedController {
 @Suite struct IdentityTests {
   @Test(
     "every drafter gives the plain output, whatever the draft length",
-    arguments: DrafterRegistry.entries.map(\.name), 0..<4)
+    // Trained drafters need a transformer as their target: see DrafterTests.
+    arguments: DrafterRegistry.entries.map(\.name).filter { !DrafterRegistry.trained.contains($0) },
+    0..<4)
   func allDrafters(name: String, sampling: Int) throws {
     #expect(samplings.count == 4)
     // A long memory shows errors; a short one repeats itself, which lets prompt lookup match.

@@ -184,6 +184,20 @@ private func context(_ tokens: [Int32]) -> DraftContext {
     #expect(try draft(after: [7]).isEmpty && draft(after: [1, 2, 3, 4]).isEmpty)
   }
 
+  @Test("it goes on from a drafted path as it would from the same tokens of the sequence")
+  func extending() throws {
+    let known = Array(10..<40) as [Int32]
+    let drafter = try SuffixDrafter()
+    try drafter.begin(prompt: known + [1, 2])
+    let after = context(known + [1, 2])
+    let budget = DraftBudget(nodes: 8, depth: 8)
+    #expect(try drafter.draft(after: after, budget: budget).isEmpty)
+    let extended = try drafter.extend([15, 16, 17], after: after, budget: budget)
+    #expect(bestPath(extended).starts(with: [18, 19]))
+    #expect(try drafter.extend([90], after: after, budget: budget).isEmpty)
+    #expect(try drafter.draft(after: after, budget: budget).isEmpty, "nothing was learned")
+  }
+
   @Test("what followed more often scores higher, and longer matches score higher than short ones")
   func scores() throws {
     let followers: [Int32] = [8, 9, 8, 8]

@@ -12,7 +12,7 @@ import Speculation
 public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   public typealias Configuration = DraftModelConfiguration
 
-  public let name = "draft-model"
+  public let name: String
   public let model: Model
   public let configuration: Configuration
   private let cache: Model.Cache
@@ -31,10 +31,13 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   /// Rows of one pass over tokens not yet seen, as the generator's own.
   private let chunk = 512
 
-  /// - Parameter capacity: the most tokens of a sequence; at most the model's context is used.
+  /// - Parameters:
+  ///   - name: what its proposals are said to come from.
+  ///   - capacity: the most tokens of a sequence; at most the model's context is used.
   /// - Throws: `SpeculationError.invalidSetting`, or what the cache's memory makes fail.
   public init(
-    model: Model, capacity: Int, configuration: Configuration = Configuration()
+    model: Model, name: String = "draft-model", capacity: Int,
+    configuration: Configuration = Configuration()
   ) throws {
     guard configuration.length >= 1 else {
       throw SpeculationError.invalidSetting(
@@ -42,6 +45,7 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
     }
     _ = try GrowthPlan(configuration.shape, length: configuration.length, limit: 1)
     self.model = model
+    self.name = name
     self.configuration = configuration
     self.capacity = min(capacity, model.contextLength)
     cache = try model.makeCache(capacity: self.capacity)
@@ -56,25 +60,12 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   public func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree {
     let known = context.tokens.count
     guard !budget.isEmpty, known <= capacity else { return DraftTree() }
-    let plan = try GrowthPlan(
-      configuration.shape, length: configuration.length, limit: budget.nodes)
-    // The last level needs no rows of its own.
-    let depth = min(plan.depth, budget.depth, (capacity - known) / plan.width + 1)
-    guard var logits = try catchUp(with: context.tokens[...], logits: .last) else {
+    guard let logits = try catchUp(with: context.tokens[...], logits: .last) else {
       return DraftTree()
     }
-    var growth = TreeGrowth(
-      limit: budget.nodes, minimumProbability: context.minimumPathProbability)
-    var parents = [DraftTree.root]
-    for level in 1...depth {
-      let before = growth.expected
-      let new = try grow(&growth, under: parents, logits, plan, context)
-      guard level < depth, goesOn(growth, new, since: before, plan, context) else { break }
-      parents = best(plan.width, of: new, growth, plan)
-      guard !parents.isEmpty else { break }
-      logits = try compute(parents, &growth, isFirst: level == 1)
-    }
-    return growth.tree(source: name)
+    var grower = try TreeGrower(
+      configuration, context: context, budget: budget, room: capacity - known)
+    return try grower.tree(from: named(logits), by: self, source: name)
   }
 
   public func commit(_ tokens: [Int32], states: TargetStates) throws {
@@ -91,53 +82,6 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
     cache.commit(path: path)
     cached.append(contentsOf: tokens.prefix(path.count))
     pending = Rows()
-  }
-
-  /// Whether another level is worth its pass.
-  private func goesOn(
-    _ growth: TreeGrowth, _ new: Range<Int>, since before: Double, _ plan: GrowthPlan,
-    _ context: DraftContext
-  ) -> Bool {
-    guard plan.minimumGain > 0 else { return true }
-    guard draws(context) else { return growth.expected - before >= plan.minimumGain }
-    // What a level adds depends on tokens drawn before it, and through the places it takes could
-    // tell of them. Its best node does not: one below the limit can only have worse descendants.
-    return new.contains { growth[$0].isKept && growth[$0].probability >= plan.minimumGain }
-  }
-
-  /// The nodes of a level that get children, most probable first.
-  private func best(
-    _ count: Int, of level: Range<Int>, _ growth: TreeGrowth, _ plan: GrowthPlan
-  ) -> [Int] {
-    let able = level.filter {
-      growth[$0].isKept && plan.childCount(place: growth[$0].place) > 0 && !growth.isRepeated($0)
-    }
-    guard able.count > count else { return able }
-    let ordered = able.sorted {
-      (growth[$1].probability, $0) < (growth[$0].probability, $1)
-    }
-    return Array(ordered.prefix(count))
-  }
-
-  /// Computes nodes in one pass; returns their logits, row by row.
-  private func compute(
-    _ nodes: [Int], _ growth: inout TreeGrowth, isFirst: Bool
-  ) throws -> FloatRows {
-    var rows = Rows()
-    for (index, node) in nodes.enumerated() {
-      let parent = growth[node].parent
-      rows.tokens.append(growth[node].token)
-      rows.parents.append(parent == DraftTree.root ? -1 : growth[parent].row)
-      growth[node].row = Int32(pending.tokens.count + index)
-    }
-    let output = try model.forward(
-      [
-        SequenceRows(
-          cache: cache, tokens: rows.tokens, parents: rows.parents, extendsPending: !isFirst)
-      ], options: ForwardOptions())[0]
-    pending.tokens += rows.tokens
-    pending.parents += rows.parents
-    return output.logits
   }
 
   /// Brings the cache to exactly `tokens`; returns the last row's logits if asked for and there
@@ -160,5 +104,30 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
       start = end
     }
     return last
+  }
+}
+
+extension DraftModelDrafter: LevelModel {
+  func compute(_ nodes: [Int], of growth: inout TreeGrowth) throws -> DraftLogits {
+    let isFirst = pending.tokens.isEmpty
+    var rows = Rows()
+    for (index, node) in nodes.enumerated() {
+      let parent = growth[node].parent
+      rows.tokens.append(growth[node].token)
+      rows.parents.append(parent == DraftTree.root ? -1 : growth[parent].row)
+      growth[node].row = Int32(pending.tokens.count + index)
+    }
+    let output = try model.forward(
+      [
+        SequenceRows(
+          cache: cache, tokens: rows.tokens, parents: rows.parents, extendsPending: !isFirst)
+      ], options: ForwardOptions())[0]
+    pending.tokens += rows.tokens
+    pending.parents += rows.parents
+    return named(output.logits)
+  }
+
+  private func named(_ logits: FloatRows) -> DraftLogits {
+    DraftLogits(rows: logits, vocabulary: DraftVocabulary(tokens: model.headTokens))
   }
 }

@@ -6,7 +6,7 @@ import Speculation
 /// followed them, the likeliest first: SAM decoding (arXiv 2411.10666) finds them in a suffix
 /// automaton, SuffixDecoding (arXiv 2411.04975) weighs what followed by how often it did.
 /// Needs no model. With a store it matches in past outputs as well.
-public final class SuffixDrafter: Drafter {
+public final class SuffixDrafter: ExtendingDrafter {
   public struct Configuration: Sendable, Equatable {
     /// The most nodes of a tree, and the longest path.
     public var nodes: Int
@@ -82,10 +82,16 @@ public final class SuffixDrafter: Drafter {
   }
 
   public func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree {
-    guard let store else { return draft(after: context, budget, past: Self.empty) }
+    try extend([], after: context, budget: budget)
+  }
+
+  public func extend(_ path: [Int32], after context: DraftContext, budget: DraftBudget) throws
+    -> DraftTree
+  {
+    guard let store else { return draft(path, after: context, budget, past: Self.empty) }
     return store.read { contents in
       follow(contents)
-      return draft(after: context, budget, past: contents)
+      return draft(path, after: context, budget, past: contents)
     }
   }
 
@@ -104,7 +110,8 @@ public final class SuffixDrafter: Drafter {
   }
 
   private func draft(
-    after context: DraftContext, _ budget: DraftBudget, past: borrowing SuffixStore.Contents
+    _ path: [Int32], after context: DraftContext, _ budget: DraftBudget,
+    past: borrowing SuffixStore.Contents
   ) -> DraftTree {
     let nodes = min(budget.nodes, configuration.nodes)
     let depth = min(budget.depth, configuration.depth)
@@ -113,6 +120,10 @@ public final class SuffixDrafter: Drafter {
     guard nodes > 0, depth > 0 else { return tree }
     candidates.removeAll(keepingCapacity: true)
     var (own, read) = (SuffixMatch.ofOwnSuffix(in: automaton), storeMatch)
+    for token in path {
+      own.advance(token, in: automaton)
+      if store != nil { read.advance(token, in: past.automaton) }
+    }
     var (parent, pathProbability) = (DraftTree.root, 1.0)
     while true {
       mixture.removeAll()

@@ -54,6 +54,8 @@ int64_t nk_block_bytes(nk_type type);
 
 /// Writes `count` floats (a multiple of the block) from file-format `source`.
 void nk_dequantize(nk_type type, const void *source, float *output, int64_t count);
+/// Writes `count` floats (a multiple of 32, finite) as Q8_0 blocks.
+void nk_encode_q8_0(const float *source, void *output, int64_t count);
 
 enum { NK_PANEL = 16 };  // output rows that one packed panel holds
 
