@@ -16,8 +16,8 @@ struct DataCommand: AsyncParsableCommand {
       same command again.
       """,
     subcommands: [
-      DataPromptsCommand.self, DataSelfDistilCommand.self, DataMergeCommand.self,
-      DataHiddenStatesCommand.self,
+      DataCorpusCommand.self, DataTextPromptsCommand.self, DataPromptsCommand.self,
+      DataSelfDistilCommand.self, DataMergeCommand.self, DataHiddenStatesCommand.self,
     ])
 }
 

@@ -46,7 +46,8 @@ struct TextLines: Sequence {
       while offset < file.bytes.count {
         let rest = file.bytes[offset...]
         let end = rest.firstIndex(of: 0x0A) ?? rest.endIndex
-        let bytes = rest[offset..<end]
+        let isWindows = end > offset && rest[end - 1] == UInt8(ascii: "\r")
+        let bytes = rest[offset..<(isWindows ? end - 1 : end)]
         offset = end + 1
         number += 1
         guard bytes.contains(where: { $0 > 0x20 }) else { continue }

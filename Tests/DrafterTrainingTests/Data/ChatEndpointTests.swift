@@ -139,14 +139,17 @@ import Testing
       AnsweringServer.Answer(status: status, body: Data("{\"oops\": 1}".utf8))
     } _: { endpoint in
       try await withFolder { folder in
-        await #expect {
+        let error = await #expect(throws: TrainingError.self) {
           try await plan.run(
             [Prompt(id: "a", turns: ["x"])], on: endpoint, output: "\(folder)/o", parallel: 1,
             report: { _ in })
-        } throws: { error in
-          guard case .endpoint(let url, let reason)? = error as? TrainingError else { return false }
-          return url.hasSuffix("/v1/chat/completions") && reason.contains("oops")
         }
+        guard case .endpoint(let url, let reason)? = error else {
+          Issue.record("\(String(describing: error))")
+          return
+        }
+        #expect(url.hasSuffix("/v1/chat/completions"))
+        #expect(reason.contains("oops"))
       }
     }
   }

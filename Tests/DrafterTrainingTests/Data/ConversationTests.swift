@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Tokenization
 
 @testable import DrafterTraining
 
@@ -72,7 +73,7 @@ import Testing
       ("{\"conversations\": [{\"from\": \"gpt\"}]}", "conversations[0].value"),
       (
         "{\"conversations\": [{\"from\": \"gpt\", \"value\": \"\"}], "
-          + "\"tokens\": {\"prompt\": [1.5], \"answer\": []}}", "tokens.prompt[0]"
+          + "\"tokens\": {\"prompt\": [1, \"x\"], \"answer\": []}}", "tokens.prompt[1]"
       ),
       (
         "{\"conversations\": [{\"from\": \"gpt\", \"value\": \"\"}], "
@@ -122,9 +123,8 @@ import Testing
       #expect(result.written == 50)
       #expect(result.repeated == 10)
       let first = try lines(of: merged)
-      let trimmed = first.map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }
-      #expect(trimmed != (0..<50).map(line))
-      #expect(Set(trimmed) == Set((0..<50).map(line)))
+      #expect(first != (0..<50).map(line))
+      #expect(Set(first) == Set((0..<50).map(line)))
       _ = try ConversationMerge.merge([a, b], into: merged, seed: 1)
       #expect(try lines(of: merged) == first)
       _ = try ConversationMerge.merge([a, b], into: merged, seed: 2)

@@ -91,18 +91,22 @@ public struct ChatEndpoint: Sendable {
         maxTokens: maxTokens, seed: seed))
 
     var delay = retryDelay
-    for attempt in 1... {
-      let failure: String
-      var asked: Duration?
+    var failure = ""
+    for attempt in 1...max(1, attempts) {
+      if attempt > 1 {
+        try await Task.sleep(for: min(delay, longestDelay))
+        delay = max(retryDelay, min(delay * 2, longestDelay))
+      }
       do {
         let (data, response) = try await URLSession.shared.data(for: request)
         let http = response as? HTTPURLResponse
         switch http?.statusCode ?? 0 {
         case 200: return try decoded(data)
-        case 429, 408, 500...599:
+        case 408, 429, 500...599:
           failure = "status \(http?.statusCode ?? 0): \(shortened(data))"
-          asked = http?.value(forHTTPHeaderField: "Retry-After").flatMap { Int($0) }
-            .map { .seconds($0) }
+          // The server knows best when it has time again.
+          let asked = http?.value(forHTTPHeaderField: "Retry-After").flatMap { Int($0) }
+          if let asked { delay = max(delay, .seconds(asked)) }
         case 400, 413, 422: throw Refusal(reason: "the server refused it: \(shortened(data))")
         case let status:
           throw TrainingError.endpoint(
@@ -112,15 +116,10 @@ public struct ChatEndpoint: Sendable {
         if error.code == .cancelled { throw CancellationError() }
         failure = error.localizedDescription
       }
-      guard attempt < attempts else {
-        throw TrainingError.endpoint(
-          url: completions.absoluteString,
-          reason: "no answer after \(attempts) attempts: \(failure)")
-      }
-      try await Task.sleep(for: min(max(delay, asked ?? .zero), longestDelay))
-      delay = min(delay * 2, longestDelay)
     }
-    throw CancellationError()
+    throw TrainingError.endpoint(
+      url: completions.absoluteString,
+      reason: "no answer after \(attempts) attempts: \(failure)")
   }
 
   private var completions: URL {
