@@ -10,7 +10,6 @@ import Testing
   private static func configuration() -> RunConfiguration {
     var configuration = RunConfiguration()
     configuration.steps = 150
-    configuration.warmupSteps = 5
     configuration.learningRate = 0.02
     configuration.validateEvery = 20
     configuration.checkpointMinutes = 0

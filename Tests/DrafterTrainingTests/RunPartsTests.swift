@@ -23,7 +23,7 @@ import Testing
     (#""accumulation": 0"#, "accumulation: expected at least 1"),
     (#""learningRate": 0"#, "learningRate: expected a number above 0, found 0.0"),
     (#""minimumRateShare": 1.5"#, "minimumRateShare: expected 0 to 1"),
-    (#""warmupSteps": 1000"#, "warmupSteps: expected 0 to steps - 1, found 1000"),
+    (#""warmupShare": 1"#, "warmupShare: expected at least 0, below 1, found 1.0"),
     (#""beta2": 1"#, "beta2: expected at least 0, below 1"),
     (#""weightDecay": -1"#, "weightDecay: expected at least 0"),
     (#""clip": -1"#, "clip: expected at least 0"),

@@ -135,7 +135,12 @@ import Testing
     }
     var other = runs
     other.configuration.checkpointMinutes = 1
-    #expect(try other.run(other.trainer) == .finished)
+    other.provenance.versions.blas = "another BLAS"
+    var notices: [String] = []
+    let outcome = try other.run(
+      other.trainer, report: { if case .notice(let text) = $0 { notices.append(text) } })
+    #expect(outcome == .finished)
+    #expect(notices.count == 1 && notices[0].hasSuffix("another BLAS: bits may differ"))
   }
 
   @Test("Too little memory is found out before the moments are allocated")

@@ -15,6 +15,7 @@ struct LossPicture {
     let gnuplot = ChildProcess(
       program: "gnuplot", arguments: ["-"], purpose: "to draw the loss curve",
       environment: environment, input: script)
+    defer { for (_, file) in Self.files { unlink("\(folder)/\(file).part") } }
     do {
       let (result, _) = try gnuplot.output()
       guard result.status == 0 else {

@@ -52,7 +52,7 @@ public struct Provenance: Codable, Equatable, Sendable {
     }
   }
 
-  public struct Versions: Codable, Equatable, Sendable {
+  public struct Versions: Codable, Equatable, Sendable, CustomStringConvertible {
     public var nunchi: String
     public var swift: String
     public var system: String
@@ -64,6 +64,8 @@ public struct Provenance: Codable, Equatable, Sendable {
       self.system = system
       self.blas = blas
     }
+
+    public var description: String { "nunchi \(nunchi), Swift \(swift), \(system), \(blas)" }
   }
 
   public struct Resumption: Codable, Equatable, Sendable {

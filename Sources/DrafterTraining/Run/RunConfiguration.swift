@@ -10,8 +10,8 @@ public struct RunConfiguration: Codable, Equatable, Sendable {
   public var learningRate = 1e-3
   /// The last learning rate as a share of the highest.
   public var minimumRateShare = 0.1
-  /// Steps in which the rate rises to its highest.
-  public var warmupSteps = 50
+  /// The share of the steps in which the rate rises to its highest.
+  public var warmupShare = 0.05
   public var beta1 = 0.9
   public var beta2 = 0.95
   public var epsilon = 1e-8
@@ -30,7 +30,7 @@ public struct RunConfiguration: Codable, Equatable, Sendable {
   public var bestIsHighest = false
 
   public enum CodingKeys: String, CodingKey, CaseIterable {
-    case steps, batchTokens, accumulation, learningRate, minimumRateShare, warmupSteps
+    case steps, batchTokens, accumulation, learningRate, minimumRateShare, warmupShare
     case beta1, beta2, epsilon, weightDecay, clip, seed, checkpointMinutes, validateEvery
     case bestFigure, bestIsHighest
   }
@@ -48,7 +48,7 @@ public struct RunConfiguration: Codable, Equatable, Sendable {
     try read(&accumulation, .accumulation)
     try read(&learningRate, .learningRate)
     try read(&minimumRateShare, .minimumRateShare)
-    try read(&warmupSteps, .warmupSteps)
+    try read(&warmupShare, .warmupShare)
     try read(&beta1, .beta1)
     try read(&beta2, .beta2)
     try read(&epsilon, .epsilon)
@@ -76,7 +76,7 @@ public struct RunConfiguration: Codable, Equatable, Sendable {
       learningRate > 0 && learningRate.isFinite, .learningRate, "a number above 0", learningRate)
     try demand(
       (0...1).contains(minimumRateShare), .minimumRateShare, "0 to 1", minimumRateShare)
-    try demand((0..<steps).contains(warmupSteps), .warmupSteps, "0 to steps - 1", warmupSteps)
+    try demand((0..<1).contains(warmupShare), .warmupShare, "at least 0, below 1", warmupShare)
     try demand((0..<1).contains(beta1), .beta1, "at least 0, below 1", beta1)
     try demand((0..<1).contains(beta2), .beta2, "at least 0, below 1", beta2)
     try demand(epsilon > 0 && epsilon < 1, .epsilon, "above 0, below 1", epsilon)
@@ -92,7 +92,8 @@ public struct RunConfiguration: Codable, Equatable, Sendable {
   /// The learning rates of the run.
   public var schedule: LearningRateSchedule {
     LearningRateSchedule(
-      peak: learningRate, minimumShare: minimumRateShare, warmupSteps: warmupSteps, steps: steps)
+      peak: learningRate, minimumShare: minimumRateShare,
+      warmupSteps: Int((warmupShare * Double(steps)).rounded()), steps: steps)
   }
 
   /// The optimizer's options.

@@ -32,22 +32,25 @@ struct RunState: Codable {
       throw TrainingError.otherRun(
         folder: folder, field: field, begunWith: "\(old)", found: "\(new)")
     }
-    func demand(_ field: String, _ old: [String: String], _ new: [String: String]) throws {
+    func demandAll(
+      _ field: (String) -> String, _ old: [String: String], _ new: [String: String]
+    ) throws {
       for key in Set(old.keys).union(new.keys).sorted() {
-        try demand("\(field)\(key)", old[key] ?? "nothing", new[key] ?? "nothing")
+        try demand(field(key), old[key] ?? "nothing", new[key] ?? "nothing")
       }
     }
     try demand("method", method, new.method)
-    try demand("", configuration.fields, new.configuration.fields)
-    try demand("", options, new.options)
+    try demandAll({ $0 }, configuration.fields, new.configuration.fields)
+    try demandAll({ $0 }, options, new.options)
     let (target, newTarget) = (provenance.target, new.provenance.target)
     try demand("target", target?.name ?? "none", newTarget?.name ?? "none")
     try demand("target sha256", target?.sha256 ?? "none", newTarget?.sha256 ?? "none")
     try demand(
       "target vocabulary", target?.vocabularyFingerprint ?? "none",
       newTarget?.vocabularyFingerprint ?? "none")
-    try demand(
-      "seed '", provenance.seeds.mapValues { "\($0)" }, new.provenance.seeds.mapValues { "\($0)" })
+    try demandAll(
+      { "seed '\($0)'" }, provenance.seeds.mapValues { "\($0)" },
+      new.provenance.seeds.mapValues { "\($0)" })
     try demand("number of data files", provenance.data.count, new.provenance.data.count)
     for (old, new) in zip(provenance.data, new.provenance.data) {
       try demand("sha256 of data file '\(new.name)'", old.sha256, new.sha256)

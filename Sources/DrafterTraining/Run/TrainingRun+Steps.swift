@@ -148,7 +148,9 @@ extension TrainingRun {
     guard let columns = table.columns else { return }
     let picture = LossPicture(
       folder: folder.path, columns: columns, title: "Training of \(trainer.method)")
-    if let problem = picture.draw() { report(.notice(problem)) }
+    let problem = picture.draw()
+    if let problem, problem != pictureProblem { report(.notice(problem)) }
+    pictureProblem = problem
     lastPicture = .now
   }
 }

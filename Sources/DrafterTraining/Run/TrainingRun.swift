@@ -19,6 +19,8 @@ public final class TrainingRun {
   var table: LossTable
   var lastCheckpoint = ContinuousClock.now
   var lastPicture = ContinuousClock.now
+  /// Why there is no picture: told once.
+  var pictureProblem: String?
   private let isResumed: Bool
 
   /// How a run ended.
@@ -66,6 +68,10 @@ public final class TrainingRun {
       try begun.state.checkResumable(with: state, folder: path)
       try folder.checkpoint.restore(begun.file, step: begun.state.step, into: optimizer)
       state = begun.state
+      let (old, new) = (state.provenance.versions, provenance.versions)
+      if old != new {
+        report(.notice("begun with \(old), resumed with \(new): bits may differ"))
+      }
       state.configuration = configuration
       state.provenance.resumptions.append(
         Provenance.Resumption(
@@ -75,6 +81,7 @@ public final class TrainingRun {
     table = try LossTable(path: folder.table, keeping: state.tableBytes)
     if table.bytes < state.tableBytes {
       report(.notice("\(folder.table): shorter than it was at the checkpoint; begun anew"))
+      state.tableBytes = table.bytes
     }
     isResumed = begun != nil
   }

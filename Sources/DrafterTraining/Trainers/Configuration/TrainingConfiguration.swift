@@ -19,6 +19,8 @@ public struct TrainingConfiguration<Drafter: Codable & Sendable & Equatable>:
   /// The share of the target's text that the drafter's tokens make up, from 0 to 1; 1 lets it
   /// propose every token.
   public var coverage = 0.98
+  /// How often training sees all data; 0: as often as `run.steps` brings about.
+  public var epochs = 4.0
   public var data = DataConfiguration()
   public var validation = ValidationConfiguration()
   public var run = RunConfiguration()
@@ -29,6 +31,7 @@ public struct TrainingConfiguration<Drafter: Codable & Sendable & Equatable>:
 
   public func check() throws {
     try checkRange("coverage", coverage, 0.01...1)
+    try checkRange("epochs", epochs, 0...10_000)
     try data.check()
     try validation.check()
     try run.check()

@@ -45,8 +45,7 @@ extension Eagle3Network {
     var configuration = configuration(
       .eagle3, block.shape, target: setup.target.model.configuration)
     configuration["draft_vocab_size"] = tokens.count
-    configuration["eagle_config"] =
-      ["eagle_aux_hidden_state_layer_ids": inputs.compactMap(\.layer)] as [String: any Sendable]
+    configuration["eagle_aux_hidden_state_layer_ids"] = inputs.compactMap(\.layer)
     return DrafterExport(
       method: method, configuration: configuration,
       weights: exportedWeights() + [(name(.head), try setup.target.head(setup.cut))],

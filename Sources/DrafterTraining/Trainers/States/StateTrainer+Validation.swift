@@ -32,6 +32,9 @@ extension StateTrainer {
   }
 }
 
+/// What validations call the acceptance length of greedy chains on the held-out documents.
+let chainAcceptanceFigure = "chain acceptance length"
+
 /// How drafts of some steps from every row of documents compare with the documents.
 struct DraftCounts {
   private var divergences: [Double]
@@ -74,7 +77,7 @@ struct DraftCounts {
     let losses = zip(divergences, rows).map { $0 / Double(max(1, $1)) }
     return [
       TrainingFigure(name: "loss", value: losses.reduce(0, +) / Double(losses.count)),
-      TrainingFigure(name: "chain acceptance length", value: 1 + rates.reduce(0, +)),
+      TrainingFigure(name: chainAcceptanceFigure, value: 1 + rates.reduce(0, +)),
     ] + rates.enumerated().map { TrainingFigure(name: "accepted at \($0 + 1)", value: $1) }
   }
 }
