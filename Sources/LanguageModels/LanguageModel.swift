@@ -91,6 +91,10 @@ public protocol LanguageModel: AnyObject, Sendable {
   /// An empty cache for `capacity` tokens.
   func makeCache(capacity: Int) throws -> Cache
 
+  /// The tokens of the logits, ascending, when they are only some of the vocabulary's; nil when
+  /// logit i is token i's.
+  var headTokens: [Int32]? { get }
+
   /// Layers of the model; 0 when it has none that can be skipped.
   var layerCount: Int { get }
 
@@ -151,6 +155,8 @@ public struct ForwardOptions: Sendable, Equatable {
 }
 
 extension LanguageModel {
+  public var headTokens: [Int32]? { nil }
+
   /// Runs a tree of tokens that follows the cache's committed ones. Pending rows of an earlier
   /// pass are dropped first.
   public func forward(

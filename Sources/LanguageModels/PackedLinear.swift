@@ -1,3 +1,4 @@
+import ModelFiles
 import NunchiKernels
 
 /// A linear layer of a drafter: a matrix of floats quantised to Q8_0, where its columns allow, and
@@ -35,6 +36,29 @@ public final class PackedLinear: @unchecked Sendable {
         StoredRows(name: "weights", type: NK_F32, base: base, rows: rows, columns: columns),
         as: isQuantized ? NK_Q8_0 : NK_F32, pool: pool, for: "drafter's weights")
     }
+  }
+
+  /// Packs a matrix of a file.
+  /// - Parameters:
+  ///   - rows: rows of the file's matrix.
+  ///   - chosen: those to take, in their order; nil takes all.
+  ///   - bias: for each row taken.
+  /// - Throws: `LanguageModelError` when the tensor is missing or not as it should be, or memory is
+  ///   short.
+  public init(
+    file: any TensorFile, tensor: String, rows: Int, columns: Int, chosen: [Int32]? = nil,
+    bias: [Float]? = nil, pool: ComputePool
+  ) throws {
+    precondition(bias == nil || bias?.count == chosen?.count ?? rows, "a bias for each row")
+    let source = try WeightPlan(file: file).tensor(tensor, shape: [rows, columns]).rows
+    self.pool = pool
+    self.bias = bias
+    let isQuantized =
+      nk_block_elements(source.type) == 1
+      && columns.isMultiple(of: Int(nk_block_elements(NK_Q8_0)))
+    matrix = try PackedMatrix(
+      source, rows: chosen, as: isQuantized ? NK_Q8_0 : source.type, pool: pool, for: file.path)
+    source.releasePages()
   }
 
   /// output[m] = weights · x[m] + bias.

@@ -12,7 +12,7 @@ import Speculation
 public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   public typealias Configuration = DraftModelConfiguration
 
-  public let name = "draft-model"
+  public let name: String
   public let model: Model
   public let configuration: Configuration
   private let cache: Model.Cache
@@ -31,10 +31,13 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   /// Rows of one pass over tokens not yet seen, as the generator's own.
   private let chunk = 512
 
-  /// - Parameter capacity: the most tokens of a sequence; at most the model's context is used.
+  /// - Parameters:
+  ///   - name: what its proposals are said to come from.
+  ///   - capacity: the most tokens of a sequence; at most the model's context is used.
   /// - Throws: `SpeculationError.invalidSetting`, or what the cache's memory makes fail.
   public init(
-    model: Model, capacity: Int, configuration: Configuration = Configuration()
+    model: Model, name: String = "draft-model", capacity: Int,
+    configuration: Configuration = Configuration()
   ) throws {
     guard configuration.length >= 1 else {
       throw SpeculationError.invalidSetting(
@@ -42,6 +45,7 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
     }
     _ = try GrowthPlan(configuration.shape, length: configuration.length, limit: 1)
     self.model = model
+    self.name = name
     self.configuration = configuration
     self.capacity = min(capacity, model.contextLength)
     cache = try model.makeCache(capacity: self.capacity)
@@ -61,7 +65,7 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
     }
     var grower = try TreeGrower(
       configuration, context: context, budget: budget, room: capacity - known)
-    return try grower.tree(from: DraftLogits(rows: logits), by: self, source: name)
+    return try grower.tree(from: named(logits), by: self, source: name)
   }
 
   public func commit(_ tokens: [Int32], states: TargetStates) throws {
@@ -120,6 +124,10 @@ extension DraftModelDrafter: LevelModel {
       ], options: ForwardOptions())[0]
     pending.tokens += rows.tokens
     pending.parents += rows.parents
-    return DraftLogits(rows: output.logits)
+    return named(output.logits)
+  }
+
+  private func named(_ logits: FloatRows) -> DraftLogits {
+    DraftLogits(rows: logits, vocabulary: DraftVocabulary(tokens: model.headTokens))
   }
 }

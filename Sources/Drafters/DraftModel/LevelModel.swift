@@ -15,4 +15,6 @@ struct DraftLogits {
   var rows: FloatRows
   /// The tokens of the columns.
   var vocabulary = DraftVocabulary(tokens: nil)
+  /// Whether there is one row for all nodes, whatever the tokens before them.
+  var isShared = false
 }

@@ -10,18 +10,19 @@ struct TreeGrower {
   private let depth: Int
   private var growth: TreeGrowth
 
-  /// - Parameter room: the most nodes that the model has memory to compute.
+  /// - Parameter room: the most nodes that the model has memory to compute; nil for one that needs
+  ///   none.
   /// - Throws: `SpeculationError.invalidSetting`.
   init(
     _ configuration: DraftModelConfiguration, context: DraftContext, budget: DraftBudget,
-    room: Int
+    room: Int? = nil
   ) throws {
     self.configuration = configuration
     self.context = context
     plan = try GrowthPlan(
       configuration.shape, length: configuration.length, limit: budget.nodes)
     // The last level needs no rows of its own.
-    depth = min(plan.depth, budget.depth, room / plan.width + 1)
+    depth = min(plan.depth, budget.depth, (room ?? .max - 1) / plan.width + 1)
     growth = TreeGrowth(
       limit: budget.nodes, minimumProbability: context.minimumPathProbability)
   }
@@ -85,14 +86,18 @@ struct TreeGrower {
   private mutating func grow(under parents: [Int], _ logits: DraftLogits) throws -> Range<Int> {
     let first = growth.nodes.count
     var families: [Siblings] = []
+    let shared = try sharedCandidates(of: parents, logits)
     for (row, parent) in parents.enumerated() {
       let start = growth.nodes.count
       let isRoot = parent == DraftTree.root
       let place = isRoot ? 0 : growth[parent].place
       let position = context.tokens.count + (isRoot ? 0 : growth[parent].depth)
-      let (candidates, q) = try candidates(
-        plan.childCount(place: place), logits, row: row, under: parent, position: position)
-      for (rank, candidate) in candidates.enumerated() {
+      let count = plan.childCount(place: place)
+      let (candidates, q) =
+        try shared
+        ?? candidates(
+          count, logits, row: logits.isShared ? 0 : row, under: parent, position: position)
+      for (rank, candidate) in candidates.prefix(count).enumerated() {
         growth.add(
           candidate.token, score: candidate.score, rank: rank,
           place: plan.place(of: rank, under: place), under: parent)
@@ -104,6 +109,20 @@ struct TreeGrower {
     var drawn = 0
     for family in families { draw(family, &drawn) }
     return first..<growth.nodes.count
+  }
+
+  /// The candidates of all parents, where neither logits nor sampler look at the tokens before.
+  private func sharedCandidates(
+    of parents: [Int], _ logits: DraftLogits
+  ) throws -> (candidates: [(token: Int32, score: Double)], q: Distribution?)? {
+    guard logits.isShared, let parent = parents.first,
+      context.sampler.parameters.repetitionPenalty == 1
+    else { return nil }
+    let isRoot = parent == DraftTree.root
+    let most = parents.map { plan.childCount(place: isRoot ? 0 : growth[$0].place) }.max() ?? 0
+    return try candidates(
+      most, logits, row: 0, under: parent,
+      position: context.tokens.count + (isRoot ? 0 : growth[parent].depth))
   }
 
   /// At most `count` candidates for a node's children, with their scores. Where q is given, they

@@ -73,6 +73,9 @@ struct DrafterFiles {
   /// A new method is one more case.
   func weights(_ method: String) throws -> any TrainedWeights {
     switch method {
+    case "medusa": return try MedusaHeads(self)
+    case "hydra": return try HydraHeads(self)
+    case "tiny-lm": return try TinyLM(self)
     case "eagle", "eagle3": return try EagleWeights(self)
     default:
       throw StoreError.malformed(
