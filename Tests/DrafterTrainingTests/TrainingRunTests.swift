@@ -138,7 +138,9 @@ struct TinyRuns {
     let (state, other) = (try runs.state(), try whole.state())
     #expect(state.tokens == other.tokens)
     #expect(state.best?.value == other.best?.value)
-    #expect(state.provenance.resumptions.count == places.count - 1)
+    // One that was abandoned in its first step has left no trace.
+    let resumptions = places.dropFirst().filter { $0 != -1 }.count
+    #expect(state.provenance.resumptions.count == resumptions, "\(places)")
   }
 
   @Test("A cancelled run says where it is and has not touched the step that was under way")
