@@ -33,7 +33,12 @@ final class RunFolder {
     if !hasDrafter { rename(oldDrafter, drafter) }
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // Said aloud: a child process that another thread is just starting has a copy of the
+    // descriptor, and would hold the lock a moment longer.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 
   var hasDrafter: Bool { FileManager.default.fileExists(atPath: drafter) }
 
