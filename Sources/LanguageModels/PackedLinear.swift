@@ -50,7 +50,7 @@ public final class PackedLinear: @unchecked Sendable {
     bias: [Float]? = nil, pool: ComputePool
   ) throws {
     precondition(bias == nil || bias?.count == chosen?.count ?? rows, "a bias for each row")
-    let source = try WeightPlan(file: file).tensor(tensor, shape: [rows, columns]).rows
+    let source = try WeightPlan(file: file).tensor(tensor, shape: [rows, columns]).rows(of: file)
     self.pool = pool
     self.bias = bias
     let isQuantized =

@@ -56,7 +56,7 @@ func error(of found: some Sequence<Float>, from expected: [Float]) -> Float {
 }
 
 /// A copy of a drafter's folder that a test may change.
-struct FolderCopy: ~Copyable {
+final class FolderCopy {
   let path: String
 
   init(of folder: String) throws {

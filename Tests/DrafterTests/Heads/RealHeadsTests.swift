@@ -11,7 +11,7 @@ import Testing
 private let model = "SmolLM2-135M"
 
 /// Random heads, and a random tiny model, written for a real target.
-struct RandomDrafter: ~Copyable {
+final class RandomDrafter {
   let folder: String
 
   /// - Parameter cut: tokens of the output head; nil for all.
@@ -118,7 +118,7 @@ struct RealHeadsTests {
     guard case .gguf(let path) = try ModelLocation.resolve(model) else { return }
     let target = try TransformerModel(gguf: GGUFFile(path: path), pool: ComputePool(threads: 2))
     let prompt: [Int32] = [504, 3575, 282, 4649, 314, 253, 2232, 28]
-    func check(_ drafter: borrowing RandomDrafter) throws {
+    func check(_ drafter: RandomDrafter) throws {
       var settings = DrafterSettings(capacity: 128)
       let trained = try TrainedDrafter.load(folder: drafter.folder, target: target)
       settings.trained = trained
