@@ -46,7 +46,9 @@ func lastState(_ target: TransformerModel, _ prompt: [Int32]) throws -> [Float] 
   let cache = try target.makeCache(capacity: 64)
   let output = try target.forward(
     chain: prompt, cache: cache, logits: .none, observing: Observation(finalHidden: true))
-  return try withExtendedLifetime(cache) { Array(try #require(output.finalHidden)[prompt.count - 1]) }
+  return try withExtendedLifetime(cache) {
+    Array(try #require(output.finalHidden)[prompt.count - 1])
+  }
 }
 
 /// The root mean square of a difference, as a share of what is expected.
