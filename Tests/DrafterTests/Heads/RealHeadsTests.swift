@@ -24,29 +24,23 @@ final class RandomDrafter {
     folder = url.path
     try JSONSerialization.data(withJSONObject: config)
       .write(to: url.appendingPathComponent("config.json"))
-    let names = tensors.keys.sorted()
-    var header: [String: Any] = [:]
-    var data = Data()
+    let writer = try SafetensorsWriter(
+      path: url.appendingPathComponent("model.safetensors").path,
+      tensors: tensors.map { TensorInfo(name: $0.key, type: .bf16, shape: $0.value) })
     var bits: UInt64 = 88_172_645_463_325_252
-    for name in names {
-      let shape = tensors[name] ?? []
+    for (name, shape) in tensors {
       let limit = 1.5 / Float(shape.last ?? 1).squareRoot()
-      let start = data.count
+      let isNorm = name.contains("norm")
       let values = (0..<shape.reduce(1, *)).map { _ in
         // Xorshift: there are millions of them.
         bits ^= bits << 13
         bits ^= bits >> 7
         bits ^= bits << 17
-        let value = Float(Int64(bitPattern: bits) >> 40) * 0x1p-23 * limit
-        return UInt16((name.contains("norm") ? 1 : value).bitPattern >> 16).littleEndian
+        return isNorm ? 1 : Float(Int64(bitPattern: bits) >> 40) * 0x1p-23 * limit
       }
-      values.withUnsafeBytes { data.append(contentsOf: $0) }
-      header[name] = ["dtype": "BF16", "shape": shape, "data_offsets": [start, data.count]]
+      try writer.append(values, to: name)
     }
-    var json = try JSONSerialization.data(withJSONObject: header)
-    json.append(contentsOf: [UInt8](repeating: 32, count: (8 - json.count % 8) % 8))
-    let length = withUnsafeBytes(of: UInt64(json.count).littleEndian) { Data($0) }
-    try (length + json + data).write(to: url.appendingPathComponent("model.safetensors"))
+    try writer.finish()
     var card = DrafterCard(
       method: method,
       target: .init(
