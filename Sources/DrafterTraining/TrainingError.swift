@@ -7,6 +7,8 @@ public enum TrainingError: Error, Equatable, Sendable {
   case notEnoughMemory(purpose: String, needed: Int, available: Int)
   /// A file that cannot be opened, read or written.
   case file(path: String, reason: String)
+  /// One line of a file.
+  case line(path: String, line: Int, field: String, expected: String, found: String)
   /// A field of a file that is not made of lines.
   case field(path: String, field: String, expected: String, found: String)
   /// The file system has too little room; sizes in bytes.
@@ -17,6 +19,8 @@ public enum TrainingError: Error, Equatable, Sendable {
   case notFinite(step: Int, term: String, found: Double)
   /// The folder has the checkpoint of a run that was begun in another way.
   case otherRun(folder: String, field: String, begunWith: String, found: String)
+  /// A server that does not give answers.
+  case endpoint(url: String, reason: String)
 }
 
 extension TrainingError: CustomStringConvertible, LocalizedError {
@@ -25,6 +29,9 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
     case .notEnoughMemory(let purpose, let needed, let available):
       "\(purpose): \(needed >> 20) MB of memory are needed, \(available >> 20) MB are available"
     case .file(let path, let reason): "\(path): \(reason)"
+    case .line(let path, let line, let field, let expected, let found):
+      "\(path), line \(line): \(field): expected \(expected), found \(found)"
+    case .endpoint(let url, let reason): "\(url): \(reason)"
     case .field(let path, let field, let expected, let found):
       "\(path): \(field): expected \(expected), found \(found)"
     case .diskFull(let path, let needed, let free):

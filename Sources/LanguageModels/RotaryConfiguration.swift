@@ -23,7 +23,7 @@ public struct RotaryConfiguration: Sendable, Equatable {
   }
 
   /// Radians per position of each pair: (headDim / 2).
-  func frequencies(headDim: Int) -> [Double] {
+  public func frequencies(headDim: Int) -> [Double] {
     (0..<headDim / 2).map { pair in
       let frequency = pow(theta, -Double(2 * pair) / Double(headDim))
       switch scaling {

@@ -67,7 +67,7 @@ extension Model {
   }
 }
 
-/// Where trained drafters lie: each is a folder.
+/// Where trained drafters lie: folders with a `nunchi.json`, by model and method.
 public enum TrainedDrafterShelf {
   /// Where drafters are put that were trained here.
   public static var own: String { "\(ModelCache.standard().folder)/drafters" }
@@ -78,10 +78,16 @@ public enum TrainedDrafterShelf {
   }
 
   /// The folders of all, own ones first.
-  static var folders: [String] {
-    [own, shipped].compactMap { $0 }.flatMap { shelf in
-      let names = (try? FileManager.default.contentsOfDirectory(atPath: shelf)) ?? []
-      return names.sorted().map { "\(shelf)/\($0)" }
-    }
+  static var folders: [String] { [own, shipped].compactMap { $0 }.flatMap(drafters) }
+
+  /// The drafters of a shelf: `MODEL/METHOD`.
+  static func drafters(in shelf: String) -> [String] {
+    names(in: shelf).flatMap { model in
+      names(in: "\(shelf)/\(model)").map { "\(shelf)/\(model)/\($0)" }
+    }.filter { FileManager.default.fileExists(atPath: "\($0)/\(DrafterCard.fileName)") }
+  }
+
+  private static func names(in folder: String) -> [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
   }
 }

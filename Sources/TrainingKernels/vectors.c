@@ -107,6 +107,6 @@ TK void tk_adamw(const tk_adam_options *options, float *value, const float *grad
     float v = o.beta2 * square[i] + (1 - o.beta2) * g * g;
     mean[i] = m;
     square[i] = v;
-    value[i] = kept * value[i] - step * m / (sqrtf(v) * spread + o.epsilon);
+    value[i] = kept * value[i] - step * m / (__builtin_elementwise_sqrt(v) * spread + o.epsilon);
   }
 }

@@ -41,6 +41,7 @@ extension CommandTests {
                                   would have accepted.
           verify                  Check that speculation changes nothing of a model's
                                   output.
+          data                    Make the data that drafters are trained on.
           datastore               Build and inspect datastores, which the rest drafter
                                   retrieves from.
           models                  List, fetch and check models.

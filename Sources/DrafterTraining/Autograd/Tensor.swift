@@ -9,9 +9,14 @@ public final class Tensor: @unchecked Sendable {
   public let count: Int
   public let data: UnsafeMutablePointer<Float>
 
-  private init(shape: [Int], count: Int, block: UnsafeMutableRawPointer) {
+  private let isHollow: Bool
+
+  private init(
+    shape: [Int], count: Int, block: UnsafeMutableRawPointer, isHollow: Bool = false
+  ) {
     self.shape = shape
     self.count = count
+    self.isHollow = isHollow
     data = block.bindMemory(to: Float.self, capacity: max(count, 1))
   }
 
@@ -22,9 +27,9 @@ public final class Tensor: @unchecked Sendable {
     self.init(shape: shape, count: count, block: block)
   }
 
-  private convenience init(undefined shape: [Int], unchecked: Bool = false) {
+  private convenience init(undefined shape: [Int]) {
     let count = Self.count(shape)
-    guard let block = TensorMemory.take(count * MemoryLayout<Float>.stride, unchecked: unchecked)
+    guard let block = TensorMemory.take(count * MemoryLayout<Float>.stride)
     else { preconditionFailure("no memory for a tensor of shape \(shape)") }
     self.init(shape: shape, count: count, block: block)
   }
@@ -34,10 +39,13 @@ public final class Tensor: @unchecked Sendable {
     return shape.reduce(1, *)
   }
 
-  /// For a graph that has failed: nobody touches the contents, so they take no memory. Small ones
-  /// are NaN, so that a loss shows it.
+  /// For a graph that has failed, which writes nothing: it takes no memory. Small ones are NaN, so
+  /// that a loss shows it.
   convenience init(hollow shape: [Int]) {
-    self.init(undefined: shape, unchecked: true)
+    let count = Self.count(shape)
+    guard let block = TensorMemory.reserve(count * MemoryLayout<Float>.stride)
+    else { preconditionFailure("no address space for a tensor of shape \(shape)") }
+    self.init(shape: shape, count: count, block: block, isHollow: true)
     if count <= 16 { data.update(repeating: .nan, count: count) }
   }
 
@@ -61,7 +69,10 @@ public final class Tensor: @unchecked Sendable {
     tk_from_bf16(bf16, data, Int64(count))
   }
 
-  deinit { TensorMemory.give(data, count * MemoryLayout<Float>.stride) }
+  deinit {
+    let bytes = count * MemoryLayout<Float>.stride
+    if isHollow { TensorMemory.release(data, bytes) } else { TensorMemory.give(data, bytes) }
+  }
 
   /// All dimensions but the last, multiplied.
   public var rows: Int { columns == 0 ? 0 : count / columns }

@@ -48,8 +48,7 @@ public enum TensorMemory {
   }
 
   /// A block of `blockSize(bytes)`, 64-byte aligned, its contents undefined; nil without memory.
-  /// `unchecked` takes address space alone, for what will not be touched.
-  static func take(_ bytes: Int, unchecked: Bool = false) -> UnsafeMutableRawPointer? {
+  static func take(_ bytes: Int) -> UnsafeMutableRawPointer? {
     let size = blockSize(bytes)
     guard size >= smallest else {
       return UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 64)
@@ -61,7 +60,7 @@ public enum TensorMemory {
       }
       // Sizes that are no longer asked for would pile up.
       if state.freeBytes > state.mostUsed / 2 { releaseFree() }
-      if !unchecked, size > available() { return nil }
+      if size > available() { return nil }
       guard let block = nk_allocate(size) else { return nil }
       return use(block, size)
     }
@@ -76,6 +75,18 @@ public enum TensorMemory {
       state.freeBytes += size
       state.free[size, default: []].append(block)
     }
+  }
+
+  /// Address space that reads as zeros and takes no memory until it is written.
+  static func reserve(_ bytes: Int) -> UnsafeMutableRawPointer? {
+    let address = mmap(
+      nil, max(bytes, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0)
+    return address == MAP_FAILED ? nil : address
+  }
+
+  /// Takes back what `reserve(bytes)` gave.
+  static func release(_ address: UnsafeMutableRawPointer, _ bytes: Int) {
+    munmap(address, max(bytes, 1))
   }
 
   private static func use(_ block: UnsafeMutableRawPointer, _ size: Int) -> UnsafeMutableRawPointer

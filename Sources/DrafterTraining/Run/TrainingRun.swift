@@ -1,0 +1,155 @@
+import Foundation
+import LanguageModels
+import ModelFiles
+
+/// Trains any trainer in a folder. It keeps there
+/// - `checkpoint.safetensors` and `state.json`: the last checkpoint, from which the run goes on
+///   bit for bit, however it ended,
+/// - `loss.csv`, `loss.png`, `loss.svg`: the loss curve,
+/// - `drafter`: the exported drafter, the best by validation so far; without validation, the last.
+public final class TrainingRun {
+  let trainer: any Trainer
+  let configuration: RunConfiguration
+  let folder: RunFolder
+  let pool: ComputePool
+  let isCancelled: () -> Bool
+  let report: (TrainingEvent) -> Void
+  let optimizer: AdamW
+  var state: RunState
+  var table: LossTable
+  var lastCheckpoint = ContinuousClock.now
+  var lastPicture = ContinuousClock.now
+  /// Why there is no picture: told once.
+  var pictureProblem: String?
+  private let isResumed: Bool
+
+  /// How a run ended.
+  public enum Outcome: Sendable, Equatable {
+    case finished
+    /// Cancelled; the checkpoint is of this many steps.
+    case stopped(step: Int)
+  }
+
+  /// Opens the folder, or makes it, and reads the checkpoint that is there.
+  /// - Parameters:
+  ///   - trainer: its parameters are those to begin with; a checkpoint replaces them.
+  ///   - provenance: of this run; the method, options and configuration are added.
+  ///   - isCancelled: asked between micro-batches; when true, the run writes a checkpoint and
+  ///     ends.
+  ///   - report: receives what happens, on the thread that calls `run`.
+  /// - Throws: `TrainingError.setting` for a configuration that makes no sense,
+  ///   `.notEnoughMemory`, `.otherRun` when the folder's run was begun otherwise, `.file` when
+  ///   another process trains there, `ModelFileError` when the folder cannot be used.
+  public init(
+    trainer: any Trainer, configuration: RunConfiguration, folder path: String, pool: ComputePool,
+    provenance: Provenance, isCancelled: @escaping () -> Bool = { false },
+    report: @escaping (TrainingEvent) -> Void = { _ in }
+  ) throws {
+    try configuration.check()
+    try TensorMemory.check(
+      AdamW.momentBytes(of: trainer.parameters) + trainer.workingBytes,
+      for: "training of \(trainer.method)")
+    self.trainer = trainer
+    self.configuration = configuration
+    self.pool = pool
+    self.isCancelled = isCancelled
+    self.report = report
+    folder = try RunFolder(path)
+    var provenance = provenance
+    provenance.method = trainer.method
+    provenance.options = trainer.options
+    provenance.configuration = configuration
+    state = RunState(
+      method: trainer.method, options: trainer.options, configuration: configuration,
+      provenance: provenance)
+    optimizer = AdamW(trainer.parameters, options: configuration.optimizer)
+    let begun = try folder.checkpoint.open()
+    if let begun {
+      try begun.state.checkResumable(with: state, folder: path)
+      try folder.checkpoint.restore(begun.file, step: begun.state.step, into: optimizer)
+      state = begun.state
+      let (old, new) = (state.provenance.versions, provenance.versions)
+      if old != new {
+        report(.notice("begun with \(old), resumed with \(new): bits may differ"))
+      }
+      state.configuration = configuration
+      state.provenance.resumptions.append(
+        Provenance.Resumption(
+          step: state.step, date: provenance.date, command: provenance.command,
+          commit: provenance.commit, versions: provenance.versions))
+    }
+    table = try LossTable(path: folder.table, keeping: state.tableBytes)
+    if table.bytes < state.tableBytes {
+      report(.notice("\(folder.table): shorter than it was at the checkpoint; begun anew"))
+      state.tableBytes = table.bytes
+    }
+    isResumed = begun != nil
+  }
+
+  /// Trains to the end, or until it is cancelled. An error leaves the last good checkpoint.
+  /// - Throws: `TrainingError.notFinite` for a loss, gradient or weight that is no finite number,
+  ///   `.diskFull` or `ModelFileError.diskFull`, and what the trainer throws.
+  @discardableResult
+  public func run() throws -> Outcome {
+    for parameter in trainer.parameters { parameter.gradient.zero() }
+    if isResumed {
+      report(.resumed(step: state.step))
+    } else {
+      try begin()
+    }
+    var pace = Pace()
+    while state.step < configuration.steps {
+      guard let figures = try takeStep() else {
+        try saveCheckpoint()
+        drawPicture()
+        return .stopped(step: state.step)
+      }
+      report(.step(pace.progress(after: figures, state, configuration)))
+      try append(figures, validation: try validateWhenDue())
+      if state.step == configuration.steps || checkpointIsDue {
+        try saveCheckpoint()
+        if pictureIsDue { drawPicture() }
+      }
+    }
+    drawPicture()
+    if state.best == nil || !folder.hasDrafter { try export() }
+    return .finished
+  }
+
+  /// Validates the weights to begin with and writes the first checkpoint, so that what is wrong
+  /// with the validation, the export or the folder shows before hours of training.
+  private func begin() throws {
+    if configuration.validateEvery > 0 { state.firstFigures = try validate() }
+    try saveCheckpoint()
+  }
+
+  private var checkpointIsDue: Bool {
+    let minutes = (ContinuousClock.now - lastCheckpoint) / .seconds(60)
+    return minutes >= configuration.checkpointMinutes
+  }
+
+  private var pictureIsDue: Bool { ContinuousClock.now - lastPicture >= .seconds(60) }
+}
+
+/// How fast training goes.
+private struct Pace {
+  private let start = ContinuousClock.now
+  private var steps = 0
+  private var tokens = 0
+  private var seconds = 0.0
+
+  mutating func progress(
+    after figures: StepFigures, _ state: RunState, _ configuration: RunConfiguration
+  ) -> TrainingProgress {
+    steps += 1
+    tokens += figures.tokens
+    seconds += figures.seconds
+    // Of all time, so that validations and checkpoints count.
+    let elapsed = (ContinuousClock.now - start) / .seconds(1)
+    return TrainingProgress(
+      step: state.step, steps: configuration.steps, tokens: state.tokens, loss: figures.loss,
+      terms: figures.terms, rate: figures.rate, gradientNorm: figures.gradientNorm,
+      tokensPerSecond: Double(tokens) / max(seconds, 1e-9),
+      secondsLeft: elapsed / Double(steps) * Double(configuration.steps - state.step))
+  }
+}

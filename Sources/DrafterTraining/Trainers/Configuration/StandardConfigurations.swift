@@ -1,0 +1,34 @@
+import Drafters
+import LanguageModels
+
+extension TrainingConfiguration where Drafter == EagleConfiguration {
+  /// What suits a target.
+  public static func standard(
+    _ version: EagleVersion, for target: ModelConfiguration
+  ) -> TrainingConfiguration {
+    var configuration = TrainingConfiguration(drafter: .standard(version, for: target))
+    configuration.run = .forStates
+    return configuration
+  }
+}
+
+extension TrainingConfiguration where Drafter == HeadsConfiguration {
+  /// What suits Medusa and Hydra heads.
+  public static var heads: TrainingConfiguration {
+    var configuration = TrainingConfiguration(drafter: HeadsConfiguration())
+    configuration.run = .forStates
+    return configuration
+  }
+}
+
+extension RunConfiguration {
+  /// What suits drafters that start from states.
+  static var forStates: RunConfiguration {
+    var run = RunConfiguration()
+    run.learningRate = 1e-3
+    run.validateEvery = 250
+    run.bestFigure = chainAcceptanceFigure
+    run.bestIsHighest = true
+    return run
+  }
+}

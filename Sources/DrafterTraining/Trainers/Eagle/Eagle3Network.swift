@@ -1,0 +1,96 @@
+import Drafters
+
+/// EAGLE-3's network (2503.01840): low, middle and high states of the target, fused into one by
+/// `fc`; one decoder layer whose attention sees the embedding of the next token and the fused state
+/// side by side, each normed; a norm of its own before the output matrix. Later steps take the
+/// layer's own result in the place of the fused state.
+struct Eagle3Network: EagleNetwork {
+  static let version = EagleVersion.eagle3
+  var method: String { Self.version.rawValue }
+  let inputs: [StateKind]
+  let inputScales: [Float]
+  let embeddingScale: Float = 1
+  let headScales: [Float]
+  let fuse, embeddingNorm, stateNorm, finalNorm: Parameter
+  let block: DecoderBlock
+  private let epsilon: Float
+
+  var parameters: [Parameter] {
+    [fuse, embeddingNorm, stateNorm] + block.parameters + [finalNorm]
+  }
+
+  /// - Parameters:
+  ///   - layers: the three layers whose states are fused, lowest first.
+  ///   - stateSizes: the root mean square of each.
+  ///   - finalSizes: that of each column of the target's final states: the final norm starts with
+  ///     them. (hidden)
+  init(
+    _ shape: BlockShape, layers: [Int], epsilon: Float, frequencies: [Double],
+    stateSizes: [Float], finalSizes: [Float], random: inout SeededRandom
+  ) {
+    inputs = layers.map(StateKind.layer)
+    headScales = finalSizes
+    inputScales = stateSizes.map { 1 / $0 }
+    self.epsilon = epsilon
+    fuse = .matrix(
+      "fc.weight", rows: shape.hidden, columns: layers.count * shape.hidden, &random)
+    embeddingNorm = .norm("midlayer.input_layernorm.weight", columns: shape.hidden)
+    stateNorm = .norm("midlayer.hidden_norm.weight", columns: shape.hidden)
+    finalNorm = .norm("norm.weight", columns: shape.hidden)
+    block = DecoderBlock(
+      shape, prefix: "midlayer.", epsilon: epsilon, frequencies: frequencies, random: &random)
+  }
+
+  func bind(to graph: Graph) -> any BoundEagleNetwork { Bound(self, graph) }
+
+  func exportedWeights() -> [(name: String, value: Tensor)] {
+    parameters.map { parameter in
+      let value = parameter.value.copy()
+      if parameter.name == fuse.name {
+        let hidden = block.shape.hidden
+        for row in 0..<value.rows {
+          for column in 0..<value.columns {
+            value.data[row * value.columns + column] *= inputScales[column / hidden]
+          }
+        }
+      } else if parameter.name == finalNorm.name {
+        for column in 0..<value.count { value.data[column] *= headScales[column] }
+      }
+      return (parameter.name, value)
+    }
+  }
+
+  private struct Bound: BoundEagleNetwork {
+    private let graph: Graph
+    private let fuse, embeddingNorm, stateNorm, finalNorm: Variable
+    private let block: BoundBlock
+    private let epsilon: Float
+
+    init(_ network: Eagle3Network, _ graph: Graph) {
+      self.graph = graph
+      fuse = graph.parameter(network.fuse)
+      embeddingNorm = graph.parameter(network.embeddingNorm)
+      stateNorm = graph.parameter(network.stateNorm)
+      finalNorm = graph.parameter(network.finalNorm)
+      block = network.block.bind(to: graph)
+      epsilon = network.epsilon
+    }
+
+    func start(from states: [Tensor]) -> Variable {
+      graph.linear(graph.concatenate(states.map { graph.constant($0) }), fuse)
+    }
+
+    func step(
+      _ state: Variable, embeddings: Tensor, positions: [Int32], segments: [Range<Int>],
+      memory: inout BoundBlock.Memory
+    ) -> (state: Variable, output: Variable) {
+      let input = graph.concatenate([
+        graph.rmsNorm(graph.constant(embeddings), weight: embeddingNorm, epsilon: epsilon),
+        graph.rmsNorm(state, weight: stateNorm, epsilon: epsilon),
+      ])
+      let next = block(
+        input, residual: state, positions: positions, segments: segments, memory: &memory)
+      return (next, graph.rmsNorm(next, weight: finalNorm, epsilon: epsilon))
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import Drafters
+import LanguageModels
+
+extension EagleConfiguration {
+  /// Sizes for a target: bf16 weights below 30 MB, and a draft step that costs a few per cent of
+  /// the target's.
+  public static func standard(
+    _ version: EagleVersion, for target: ModelConfiguration
+  ) -> EagleConfiguration {
+    let isWide = target.hiddenSize > 1024
+    let headSize = isWide ? 128 : target.headDim
+    let heads = isWide ? min(6, target.queryWidth / headSize) : target.headCount
+    return EagleConfiguration(
+      intermediate: isWide ? 1024 : target.intermediateSize, heads: heads,
+      kvHeads: isWide ? min(2, heads) : target.kvHeadCount, headSize: headSize, steps: 3,
+      stepDecay: 0.8, noise: version == .eagle1 ? 0.1 : 0,
+      featureWeight: version == .eagle1 ? 1 : 0, tokenWeight: 1)
+  }
+
+  var options: [String: String] {
+    [
+      "intermediate": "\(intermediate)", "heads": "\(heads)", "kv heads": "\(kvHeads)",
+      "head size": "\(headSize)", "drafted steps": "\(steps)", "step decay": "\(stepDecay)",
+      "noise": "\(noise)", "feature weight": "\(featureWeight)", "token weight": "\(tokenWeight)",
+    ]
+  }
+
+  func shape(_ version: EagleVersion, hidden: Int) -> BlockShape {
+    BlockShape(
+      hidden: hidden, input: version == .eagle1 ? hidden : 2 * hidden,
+      intermediate: intermediate, heads: heads, kvHeads: kvHeads, headSize: headSize)
+  }
+}
+
+extension StateTrainer {
+  /// A trainer of an EAGLE drafter (2401.15077, 2503.01840) with small random weights.
+  /// - Throws: `TrainingError.setting` for sizes that make no sense.
+  public convenience init(
+    eagle version: EagleVersion, _ configuration: EagleConfiguration, setup: StateTraining
+  ) throws {
+    try configuration.check()
+    let model = setup.target.model.configuration
+    let shape = configuration.shape(version, hidden: model.hiddenSize)
+    let frequencies = RotaryConfiguration(theta: model.rotaries[0].theta)
+      .frequencies(headDim: configuration.headSize)
+    var random = SeededRandom(seed: setup.seed, stream: .max)
+    let network: any EagleNetwork
+    switch version {
+    case .eagle1:
+      let sizes = try setup.sizes(of: [.final])
+      network = Eagle1Network(
+        shape, epsilon: model.normEpsilon, frequencies: frequencies,
+        embeddingSize: sizes.embedding, stateSize: sizes.states[0], random: &random)
+    case .eagle3:
+      let layers = EagleLayout.observedLayers(layerCount: model.layerCount)
+      for layer in layers where !setup.training.layers.contains(layer) {
+        throw TrainingError.setting(
+          name: "states", expected: "layers \(layers) of the target",
+          found: setup.training.layers.isEmpty ? "none" : "\(setup.training.layers)")
+      }
+      let sizes = try setup.sizes(of: layers.map(StateKind.layer) + [.final])
+      network = Eagle3Network(
+        shape, layers: layers, epsilon: model.normEpsilon, frequencies: frequencies,
+        stateSizes: Array(sizes.states.dropLast()), finalSizes: sizes.columns, random: &random)
+    }
+    try self.init(
+      network, losses: configuration.losses, setup: setup, options: configuration.options)
+  }
+}

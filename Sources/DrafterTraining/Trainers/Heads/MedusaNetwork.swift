@@ -1,0 +1,66 @@
+import Drafters
+import LanguageModels
+
+/// Medusa's heads (2401.10774): residual blocks on the target's final state, for each token further
+/// ahead its own, then the target's output matrix.
+struct MedusaNetwork: StateNetwork {
+  let method = "medusa"
+  let inputs = [StateKind.final]
+  let inputScales: [Float] = [1]
+  let embeddingScale: Float = 1
+  let headScales: [Float]
+  /// For each head its blocks.
+  private let heads: [[ResidualBlock]]
+  /// The size of final states, which products are computed on divided by.
+  private let stateSize: Float
+
+  var mostSteps: Int { heads.count }
+  var parameters: [Parameter] { heads.flatMap { $0.flatMap(\.parameters) } }
+
+  init(
+    _ configuration: HeadsConfiguration, hidden: Int, sizes: StateSizes,
+    random: inout SeededRandom
+  ) {
+    stateSize = sizes.states[0]
+    headScales = [Float](repeating: 1, count: hidden)
+    var heads: [[ResidualBlock]] = []
+    for head in 0..<configuration.heads {
+      heads.append(
+        (0..<configuration.blocks).map {
+          ResidualBlock(
+            MedusaLayout().block(head: head, layer: $0), rows: hidden, columns: hidden,
+            random: &random)
+        })
+    }
+    self.heads = heads
+  }
+
+  func outputs(_ start: DraftStart, steps: Int, in graph: Graph) -> [Variable] {
+    let state = graph.constant(start.inputs[0])
+    return heads.prefix(steps).map { blocks in
+      blocks.reduce(state) { $1($0, size: stateSize, in: graph) }
+    }
+  }
+
+  /// vLLM's layout, without the output matrices, which are the target's.
+  func export(_ setup: StateTraining) -> DrafterExport {
+    let hidden = setup.target.hiddenSize
+    let scales = [Float](repeating: 1 / stateSize, count: hidden)
+    return DrafterExport(
+      method: method,
+      configuration: [
+        "architectures": ["MedusaModel"],
+        "model_type": "medusa",
+        "hidden_size": hidden,
+        "vocab_size": setup.target.model.vocabularySize,
+        "num_heads": heads.count,
+        "num_hidden_layers": heads[0].count,
+        "medusa_num_heads": heads.count,
+        "medusa_num_layers": heads[0].count,
+        "medusa_fc_bias": true,
+        "original_lm_head": true,
+        "torch_dtype": "bfloat16",
+      ],
+      weights: heads.flatMap { $0.flatMap { $0.exported(columns: scales) } }, cut: setup.cut)
+  }
+}

@@ -1,0 +1,147 @@
+/// What trainers that learn from the target's states have in common: the target, the states, and
+/// the tokens that the drafter proposes.
+public struct StateTraining {
+  public let target: TrainingTarget
+  public let training: any StateSource
+  public let validation: any StateSource
+  public let cut: VocabularyCut
+  /// The most rows of a micro-batch.
+  public let batchRows: Int
+  public let seed: UInt64
+  /// The most rows that a validation looks at.
+  public var validationRows: Int
+  /// Measures the drafter as it will be used; nil leaves that out.
+  public var probe: AcceptanceProbe?
+
+  /// - Throws: `TrainingError.setting` when the states are not the target's or there are too few.
+  public init(
+    target: TrainingTarget, training: any StateSource, validation: any StateSource,
+    cut: VocabularyCut, batchRows: Int, seed: UInt64, validationRows: Int = 8192,
+    probe: AcceptanceProbe? = nil
+  ) throws {
+    for (name, source) in [("training states", training), ("validation states", validation)] {
+      guard source.hiddenSize == target.hiddenSize else {
+        throw TrainingError.setting(
+          name: name, expected: "states of \(target.hiddenSize) numbers, as the target's",
+          found: "\(source.hiddenSize)")
+      }
+      guard source.documentCount > 0, source.rowCount >= Self.fewestRows else {
+        throw TrainingError.setting(
+          name: name, expected: "at least \(Self.fewestRows) tokens",
+          found: "\(source.rowCount) in \(source.documentCount) documents")
+      }
+    }
+    self.target = target
+    self.training = training
+    self.validation = validation
+    self.cut = cut
+    self.batchRows = batchRows
+    self.seed = seed
+    self.validationRows = validationRows
+    self.probe = probe
+  }
+
+  private static let fewestRows = 16
+
+  func batch(_ index: Int) throws -> StateBatch {
+    try training.batch(at: index, seed: seed, rows: batchRows)
+  }
+
+  /// The rows of all validation batches, batch after batch.
+  func forEachValidationBatch(_ body: (StateBatch) throws -> Void) throws {
+    var (index, rows) = (0, 0)
+    while rows < validationRows, let batch = try validation.batch(inOrder: index, rows: batchRows) {
+      try body(batch)
+      index += 1
+      rows += batch.rows
+    }
+  }
+
+  /// The acceptance length of a drafter, measured by decoding; nothing without a probe.
+  func measured(_ export: () throws -> DrafterExport) throws -> [TrainingFigure] {
+    guard let probe, !probe.prompts.isEmpty else { return [] }
+    let length = try probe.acceptanceLength(target: target.model) {
+      try export().write(to: $0, target: target, provenance: nil)
+    }
+    return [TrainingFigure(name: acceptanceLengthFigure, value: length)]
+  }
+
+  /// What decides the course of a run.
+  var options: [String: String] {
+    [
+      "target": target.identity.sha256, "tokens": "\(cut.tokens.count)",
+      "documents": "\(training.documentCount)", "rows": "\(training.rowCount)",
+      "batch rows": "\(batchRows)",
+    ]
+  }
+
+  /// The sizes of some states and of embeddings, measured on the first batches.
+  func sizes(of kinds: [StateKind], batches: Int = 4) throws -> StateSizes {
+    try StateSizes(kinds, of: (0..<batches).map(batch), target: target)
+  }
+}
+
+/// How large the target's states and embeddings are: drafters learn on numbers of size 1.
+struct StateSizes {
+  /// The root mean square of each kind's elements.
+  var states: [Float]
+  /// That of each column of the last kind. (hidden)
+  var columns: [Float]
+  /// That of embeddings.
+  var embedding: Float
+
+  init(_ kinds: [StateKind], of batches: [StateBatch], target: TrainingTarget) throws {
+    var sums = [Double](repeating: 0, count: kinds.count)
+    var columnSums = [Double](repeating: 0, count: target.hiddenSize)
+    var (embeddingSum, rows) = (0.0, 0)
+    func add(_ tensor: Tensor) -> [Double] {
+      var sums = [Double](repeating: 0, count: tensor.columns)
+      for row in 0..<tensor.rows {
+        for column in 0..<tensor.columns {
+          let value = Double(tensor.data[row * tensor.columns + column])
+          sums[column] += value * value
+        }
+      }
+      return sums
+    }
+    for batch in batches {
+      for (index, kind) in kinds.enumerated() {
+        let squares = add(batch.states(kind))
+        sums[index] += squares.reduce(0, +)
+        if index == kinds.count - 1 {
+          for column in squares.indices { columnSums[column] += squares[column] }
+        }
+      }
+      embeddingSum += add(try target.embeddings(of: batch.tokens)).reduce(0, +)
+      rows += batch.rows
+    }
+    func root(_ sum: Double, _ count: Int) -> Float {
+      max(1e-6, Float((sum / Double(max(1, count))).squareRoot()))
+    }
+    states = sums.map { root($0, rows * target.hiddenSize) }
+    columns = columnSums.map { root($0, rows) }
+    embedding = root(embeddingSum, rows * target.hiddenSize)
+  }
+}
+
+extension StateBatch {
+  /// The states of all rows, times `scale`. (rows, hiddenSize)
+  func states(_ kind: StateKind, scale: Float = 1) -> Tensor {
+    let states = Tensor(shape: [rows, hiddenSize])
+    copy(kind, into: states.data)
+    if scale != 1 { states.scale(by: scale) }
+    return states
+  }
+
+  /// Each row's place in its document.
+  var positions: [Int32] {
+    segments.flatMap { segment in segment.map { Int32($0 - segment.lowerBound) } }
+  }
+
+  /// For each row the row that lies `distance` further on in its document, or nil.
+  func shifted(by distance: Int) -> [Int?] {
+    segments.flatMap { segment in
+      segment.map { $0 + distance < segment.upperBound ? $0 + distance : nil }
+    }
+  }
+}

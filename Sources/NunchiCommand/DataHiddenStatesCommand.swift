@@ -1,0 +1,100 @@
+import ArgumentParser
+import DrafterTraining
+import LanguageModels
+import Nunchi
+
+/// `nunchi data hidden-states`: the target's inner states over conversations.
+struct DataHiddenStatesCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "hidden-states",
+    abstract: "Run the target over conversations and keep its hidden states.",
+    discussion: """
+      Writes shards of safetensors with the tokens, which of them are answers, and for each token \
+      the state after the last norm, in bfloat16, and those of the layers asked for.
+
+      Examples:
+        nunchi data hidden-states SmolLM2-135M --data answers.jsonl --output states
+        nunchi data hidden-states SmolLM2-135M --data answers.jsonl --output states3 \
+      --layers low,mid,high
+      """)
+
+  @OptionGroup var target: ModelArguments
+
+  @Option(parsing: .upToNextOption, help: "Files of conversations.")
+  var data: [String]
+
+  @Option(name: [.short, .long], help: "The folder to write.")
+  var output: String
+
+  @Option(
+    help: """
+      Layers whose states are kept beside the final ones: numbers (0 is the embedding), or \
+      low,mid,high.
+      """)
+  var layers: LayerList?
+
+  @Option(help: "The most tokens of a conversation; longer ones are cut.")
+  var context = 2048
+
+  func validate() throws {
+    if context < 1 { throw ValidationError("--context: expected 1 or more, found \(context)") }
+  }
+
+  func run() async throws {
+    let model = try target.load()
+    let interrupt = Interrupt()
+    let writer = try HiddenStateWriter(
+      folder: output, metadata: HiddenStateMetadata(of: model),
+      hiddenSize: model.transformer.hiddenSize,
+      layers: layers?.layers(of: model.transformer.layerCount) ?? [])
+    let pass = HiddenStatePass(model: model, contextLength: context)
+    let bar = WorkProgress(label: target.model)
+    defer { bar.clear() }
+    for file in data {
+      let result: HiddenStatePass.Progress
+      do {
+        result = try pass.run(
+          ConversationFile(path: file), into: writer, isCancelled: { interrupt.came },
+          report: { progress in
+            let left = Double(progress.totalRows - progress.rows) / progress.rowsPerSecond
+            bar.update(
+              share: Double(progress.rows) / Double(max(1, progress.totalRows)),
+              "of \(formatCount(progress.totalRows)) rows, "
+                + "\(formatDecimal(progress.rowsPerSecond, places: 0)) rows/s, "
+                + "\(formatDuration(left)) left")
+          })
+      } catch is CancellationError {
+        bar.clear()
+        writeError("stopped; the same command goes on from here")
+        throw ExitCode.failure
+      }
+      bar.clear()
+      var rows = [
+        [
+          file,
+          "\(formatCount(result.documents)) conversations, "
+            + "\(formatCount(result.present)) of them had their states already",
+        ],
+        [
+          "computed",
+          "\(formatCount(result.rows)) rows in \(formatDuration(result.seconds)), "
+            + "\(formatDecimal(result.rowsPerSecond, places: 0)) rows/s",
+        ],
+      ]
+      if result.cut > 0 { rows.append(["cut", "\(formatCount(result.cut)) conversations"]) }
+      if result.unreadable > 0 {
+        rows.append([
+          "left out",
+          "\(formatCount(result.unreadable)): the template does not show where answers stand",
+        ])
+      }
+      writeTable(rows)
+    }
+    writeTable([
+      [
+        "written",
+        "\(formatCount(writer.writtenRows)) rows, \(formatBytes(writer.writtenBytes)) to \(output)",
+      ]
+    ])
+  }
+}

@@ -1,0 +1,225 @@
+import ArgumentParser
+import Drafters
+import DrafterTraining
+import Foundation
+import LanguageModels
+import Nunchi
+
+/// `nunchi train`: drafters for a model.
+struct TrainCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Train a drafter for a model.",
+    discussion: """
+      With a target alone, the target writes prompts, answers them, and the drafter learns from \
+      its answers and inner states; about an hour for SmolLM2-135M on two cores. The same command \
+      goes on where it was stopped.
+
+      Examples:
+        nunchi train eagle --target SmolLM2-135M
+        nunchi train eagle3 --target Qwen2.5-Coder-1.5B --data states --out drafter --hours 3
+        nunchi train medusa --target SmolLM2-135M --data answers.jsonl --config medusa.yaml
+      """,
+    subcommands: [
+      TrainEagleCommand.self, TrainEagle3Command.self, TrainMedusaCommand.self,
+      TrainHydraCommand.self,
+    ])
+}
+
+/// What all kinds of training take.
+struct TrainArguments: ParsableArguments {
+  @Option(help: "The model to draft for: a name, a .gguf file, or a Hugging Face folder.")
+  var target: String
+
+  @Option(
+    help: """
+      A folder of hidden states ('nunchi data hidden-states') or a file of conversations \
+      ('nunchi data self-distil'); the target writes its own if not given.
+      """)
+  var data: String?
+
+  @Option(
+    name: [.short, .long],
+    help: "The folder for the drafter; one in the cache, by target and kind, if not given.")
+  var out: String?
+
+  @Option(help: "A YAML file; the options below go before it.")
+  var config: String?
+
+  @Option(help: "Hours of training proper, after the data are there.")
+  var hours: Double?
+
+  @Option(help: "Updates of the weights.")
+  var steps: Int?
+
+  @Option(help: "How often training sees all data.")
+  var epochs: Double?
+
+  @Option(help: "The highest learning rate.")
+  var learningRate: Double?
+
+  @Option(help: "The share of the target's text that the drafter's tokens make up, from 0 to 1.")
+  var coverage: Double?
+
+  @Option(help: "Prompts that the target writes where there are no data.")
+  var prompts: Int?
+
+  @Option(help: "The same seed gives the same drafter.")
+  var seed: UInt64?
+
+  @Option(
+    name: [.short, .long],
+    help: "Threads that compute; all of the machine's cores if not given.")
+  var threads: Int?
+
+  func validate() throws {
+    if [hours != nil, steps != nil, epochs != nil].count(where: { $0 }) > 1 {
+      throw ValidationError("expected one of --hours, --steps and --epochs, found several")
+    }
+    if let hours, !(hours > 0 && hours <= 1000) {
+      throw ValidationError("--hours: expected a number above 0, at most 1000, found \(hours)")
+    }
+    if let threads, !(1...1024).contains(threads) {
+      throw ValidationError("--threads: expected 1 to 1024, found \(threads)")
+    }
+  }
+
+  /// The defaults with the file's settings and those of the command line.
+  func configuration<Drafter: Codable & Sendable & Equatable>(
+    _ defaults: TrainingConfiguration<Drafter>
+  ) throws -> TrainingConfiguration<Drafter> {
+    var result = defaults
+    if let config { try result.read(yamlFile: config) }
+    if let steps {
+      result.run.steps = steps
+      result.epochs = 0
+    }
+    if let epochs { result.epochs = epochs }
+    if let learningRate { result.run.learningRate = learningRate }
+    if let coverage { result.coverage = coverage }
+    if let prompts { result.data.prompts = prompts }
+    if let seed { result.run.seed = seed }
+    return result
+  }
+
+  /// Trains, and shows the progress.
+  /// - Parameter layers: those whose states the drafter starts from, beside the final ones.
+  func train<Drafter: Codable & Sendable & Equatable>(
+    _ method: String, on model: Model, layers: [Int] = [],
+    _ defaults: TrainingConfiguration<Drafter>,
+    makeTrainer: (StateTraining, Drafter) throws -> any Trainer
+  ) throws {
+    let folder =
+      out ?? TrainingJob<Drafter>.standardFolder(method: method, model: model)
+    var job = TrainingJob(
+      method: method, model: model, layers: layers, configuration: try configuration(defaults),
+      data: data, folder: folder, version: RootCommand.configuration.version)
+    job.hours = hours
+    let interrupt = Interrupt()
+    let screen = TrainScreen()
+    do {
+      try job.run(
+        isCancelled: { interrupt.came }, report: screen.show, makeTrainer: makeTrainer)
+    } catch is CancellationError {
+      screen.finish()
+      writeError("stopped; the same command goes on from here")
+      throw ExitCode.failure
+    }
+    screen.finish()
+    writeError("the drafter is in \(folder)")
+  }
+}
+
+/// Shows what a training job tells, on standard error.
+private final class TrainScreen {
+  private var bar: WorkProgress?
+  private let reporter = TrainingReporter(isTerminal: isatty(STDERR_FILENO) == 1) {
+    FileHandle.standardError.write(Data($0.utf8))
+  }
+
+  func show(_ event: JobEvent) {
+    switch event {
+    case .phase(let name):
+      finish()
+      writeError(name)
+      bar = WorkProgress(label: name)
+    case .data(let progress, let unit): bar?.update(progress, unit: unit)
+    case .states(let progress):
+      let left = Double(progress.totalRows - progress.rows) / max(1, progress.rowsPerSecond)
+      bar?.update(
+        share: Double(progress.rows) / Double(max(1, progress.totalRows)),
+        "of \(formatCount(progress.totalRows)) tokens, \(formatDuration(left)) left")
+    case .training(let event): reporter.report(event)
+    }
+  }
+
+  func finish() {
+    bar?.clear()
+    bar = nil
+    reporter.closeLine()
+  }
+}
+
+/// `nunchi train eagle`.
+struct TrainEagleCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eagle",
+    abstract: "EAGLE-1: one decoder layer that goes on from the target's final state.")
+
+  @OptionGroup var arguments: TrainArguments
+
+  func run() async throws {
+    let model = try loadModel(arguments.target, threads: arguments.threads)
+    try arguments.train(
+      "eagle", on: model, .standard(.eagle1, for: model.transformer.configuration)
+    ) { try StateTrainer(eagle: .eagle1, $1, setup: $0) }
+  }
+}
+
+/// `nunchi train eagle3`.
+struct TrainEagle3Command: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eagle3",
+    abstract: "EAGLE-3: one decoder layer that fuses three of the target's inner states.")
+
+  @OptionGroup var arguments: TrainArguments
+
+  func run() async throws {
+    let model = try loadModel(arguments.target, threads: arguments.threads)
+    try arguments.train(
+      "eagle3", on: model,
+      layers: EagleLayout.observedLayers(layerCount: model.transformer.layerCount),
+      .standard(.eagle3, for: model.transformer.configuration)
+    ) { try StateTrainer(eagle: .eagle3, $1, setup: $0) }
+  }
+}
+
+/// `nunchi train medusa`.
+struct TrainMedusaCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "medusa",
+    abstract: "Medusa heads: each proposes a token further ahead from the target's final state.")
+
+  @OptionGroup var arguments: TrainArguments
+
+  func run() async throws {
+    let model = try loadModel(arguments.target, threads: arguments.threads)
+    try arguments.train("medusa", on: model, .heads) {
+      try StateTrainer(medusa: $1, setup: $0)
+    }
+  }
+}
+
+/// `nunchi train hydra`.
+struct TrainHydraCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "hydra",
+    abstract: "Hydra heads: as Medusa's, but they see the drafted tokens before theirs.")
+
+  @OptionGroup var arguments: TrainArguments
+
+  func run() async throws {
+    let model = try loadModel(arguments.target, threads: arguments.threads)
+    try arguments.train("hydra", on: model, .heads) { try StateTrainer(hydra: $1, setup: $0) }
+  }
+}
