@@ -46,7 +46,8 @@ final class Workspace: @unchecked Sendable {
     func floats(_ columns: Int) -> Int { (rows * columns * 4 + 63) / 64 * 64 }
     let joinedColumns = configuration.takesStates ? 2 * configuration.hiddenSize : 0
     let quantizedColumns = max(
-      configuration.hiddenSize, joinedColumns, configuration.queryWidth, configuration.intermediateSize)
+      configuration.hiddenSize, joinedColumns, configuration.queryWidth,
+      configuration.intermediateSize)
     let sizes = [
       floats(configuration.hiddenSize), floats(configuration.hiddenSize), floats(joinedColumns),
       floats(configuration.hiddenSize), floats(configuration.queryWidth),

@@ -113,7 +113,8 @@ import Testing
     let weights = try EagleGolden.weights(.eagle3, target: target)
     let sequence = try EagleSequence(target, drafter(weights, .chain, capacity: 16))
     try sequence.begin(prompt(12), chunks: [], then: 7)
-    #expect(try sequence.draft(nodes: 8, depth: 8).depth == 6)
+    // Four rows are left, and the last level needs none.
+    #expect(try sequence.draft(nodes: 8, depth: 8).depth == 5)
     try sequence.begin(prompt(20), chunks: [10], then: 7)
     #expect(try sequence.draft(nodes: 8, depth: 8).isEmpty)
     try sequence.begin(prompt(6), chunks: [], then: 7)
@@ -134,7 +135,7 @@ import Testing
       case .sampled(let q) = try #require(cut.draft(nodes: 4, depth: 1).proposals.first)
     else { throw EagleTestError.notSampled }
     let share = tokens.map { p[$0] }.reduce(0, +)
-    let tolerance = 1e-12
+    let tolerance = 1e-6  // logits are floats
     for token in 0..<96 as Range<Int32> {
       let expected = tokens.contains(token) ? p[token] / share : 0
       #expect(abs(q[token] - expected) < tolerance)

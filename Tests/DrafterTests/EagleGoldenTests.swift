@@ -43,7 +43,8 @@ import Testing
   // Activations in int8, weights too: a few per cent of logits of about 1.5.
   private let quantizedTolerance = 0.1
 
-  @Test("three drafts after a prompt have PyTorch's probabilities", arguments: EagleVersion.allCases)
+  @Test(
+    "three drafts after a prompt have PyTorch's probabilities", arguments: EagleVersion.allCases)
   func drafts(version: EagleVersion) throws {
     let found = try error(version, exact: true)
     #expect(found < exactTolerance)

@@ -78,10 +78,13 @@ import Testing
     switch name {
     case "lm_head.weight":
       let row = bytes.count / 40
-      bytes = (0..<40).reversed().flatMap { bytes[$0 * row..<($0 + 1) * row] }
+      let old = bytes
+      bytes = []
+      for index in (0..<40).reversed() { bytes += old[index * row..<(index + 1) * row] }
     case "d2t":
       let shifts = bytes.withUnsafeBytes { Array($0.bindMemory(to: Int64.self)) }
-      let turned = (0..<40).map { row in shifts[39 - row] + Int64(39 - row) - Int64(row) }
+      let tokens: [Int64] = shifts.enumerated().map { row, shift in Int64(row) + shift }
+      let turned: [Int64] = tokens.reversed().enumerated().map { row, token in token - Int64(row) }
       bytes = turned.withUnsafeBytes { Array($0) }
     default: break
     }
@@ -96,19 +99,22 @@ import Testing
       .eagle3, rename: { "model." + $0.replacing("midlayer.", with: "layers.0.") },
       change: reverse)
     #expect(try draft(vLLM, target) == expected)
-    let nested = try copy(.eagle3) { config in
-      let layer = config
-      config = [
-        "model_type": "eagle", "architectures": ["Eagle3Speculator"],
-        "transformer_layer_config": layer, "eagle_aux_hidden_state_layer_ids": [2, 3, 4],
-      ]
-    }
+    let nested = try copy(
+      .eagle3,
+      configure: { config in
+        let layer = config
+        config = [
+          "model_type": "eagle", "architectures": ["Eagle3Speculator"],
+          "transformer_layer_config": layer, "eagle_aux_hidden_state_layer_ids": [2, 3, 4],
+        ]
+      })
     #expect(try draft(nested, target) == expected)
-    let sglang = try copy(.eagle3) {
-      $0["eagle_config"] = ["eagle_aux_hidden_state_layer_ids": [1, 2, 3]]
-    }
+    let sglang = try copy(
+      .eagle3,
+      configure: { $0["eagle_config"] = ["eagle_aux_hidden_state_layer_ids": [1, 2, 3]] })
     #expect(try draft(sglang, target) == expected)
-    let other = try copy(.eagle3) { $0["eagle_aux_hidden_state_layer_ids"] = [1, 3, 6] }
+    let other = try copy(
+      .eagle3, configure: { $0["eagle_aux_hidden_state_layer_ids"] = [1, 3, 6] })
     #expect(try draft(other, target) != expected)
   }
 
@@ -126,10 +132,12 @@ import Testing
     }
     func wrongTokens(_ shift: Int64) throws -> String {
       try message(
-        copy(.eagle3) { name, bytes in
-          guard name == "d2t" else { return }
-          bytes.replaceSubrange(0..<8, with: withUnsafeBytes(of: shift) { Array($0) })
-        })
+        copy(
+          .eagle3,
+          change: { name, bytes in
+            guard name == "d2t" else { return }
+            bytes.replaceSubrange(0..<8, with: withUnsafeBytes(of: shift) { Array($0) })
+          }))
     }
     #expect(try wrongTokens(-1).contains("'d2t', row 0: expected a token from 0 to 95"))
     #expect(try wrongTokens(.max).contains("'d2t', row 0"))
@@ -140,12 +148,13 @@ import Testing
       try message(copy(.eagle1, rename: { $0.contains("v_proj") ? nil : $0 }))
         .contains("self_attn.v_proj.weight"))
     #expect(
-      try message(copy(.eagle1) { $0["hidden_size"] = 64 }).contains("hidden_size: expected 32"))
+      try message(copy(.eagle1, configure: { $0["hidden_size"] = 64 }))
+        .contains("hidden_size: expected 32"))
     #expect(
-      try message(copy(.eagle1) { $0["num_hidden_layers"] = 2 })
+      try message(copy(.eagle1, configure: { $0["num_hidden_layers"] = 2 }))
         .contains("num_hidden_layers: expected 1"))
     #expect(
-      try message(copy(.eagle3) { $0["eagle_aux_hidden_state_layer_ids"] = [1, 2, 9] })
+      try message(copy(.eagle3, configure: { $0["eagle_aux_hidden_state_layer_ids"] = [1, 2, 9] }))
         .contains("eagle_aux_hidden_state_layer_ids: expected different layers"))
   }
 }

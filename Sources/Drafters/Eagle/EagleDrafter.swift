@@ -86,8 +86,8 @@ public final class EagleDrafter: Drafter {
   private func observe(_ states: TargetStates, from position: Int) {
     let known = (positions.last ?? -1) + 1
     let rows = states.rows.dropFirst(max(0, known - position))
-    guard !rows.isEmpty, positions.count + rows.count <= capacity else { return }
     let first = max(known, position)
+    guard !rows.isEmpty, first + rows.count <= capacity else { return }
     positions.append(contentsOf: first..<first + rows.count)
     if let fusion = weights.fusion {
       let side = gather(rows, of: states.output.layers)
