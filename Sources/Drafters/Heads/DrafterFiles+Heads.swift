@@ -24,19 +24,40 @@ extension DrafterFiles {
   }
 
   /// The output matrices of `count` heads: the file's own, or the target's where it has none.
-  /// - Parameter name: a head's, without `.weight`.
-  func logitHeads(count: Int, name: (Int) -> String) throws -> LogitHeads {
+  /// - Parameters:
+  ///   - map: a tensor of the tokens of their rows, where the file cuts them. Without one, the
+  ///     rows of matrices cut already are in the order of their tokens.
+  ///   - name: a head's, without `.weight`.
+  func logitHeads(count: Int, map: String? = nil, name: (Int) -> String) throws -> LogitHeads {
+    let map = try map.flatMap(tokenMap)
+    let tokens = try map?.sorted() ?? headTokens()
     guard count > 0, let first = tensors.tensors[name(0) + ".weight"] else {
-      return .target(try targetHead())
+      return .target(try target.outputHead(tokens: tokens))
     }
-    let tokens = try headTokens()
     // The file's rows may be cut already; otherwise they are cut here.
     let isCut = first.shape.first != target.vocabularySize
     let rows = isCut ? tokens?.count ?? target.vocabularySize : target.vocabularySize
+    let ascending = map.map { map in
+      map.indices.sorted { map[$0] < map[$1] }.map(Int32.init)
+    }
     let heads = try (0..<count).map {
       try linear(
-        name($0), rows: rows, columns: target.hiddenSize, chosen: isCut ? nil : tokens)
+        name($0), rows: rows, columns: target.hiddenSize, chosen: isCut ? ascending : tokens)
     }
     return .own(heads, DraftVocabulary(tokens: tokens))
+  }
+
+  /// Tokens that a tensor of the file lists, each once; nil where there is none.
+  private func tokenMap(_ name: String) throws -> [Int32]? {
+    guard tensors.tensors[name] != nil else { return nil }
+    let tokens = try tensors.integers(of: name)
+    guard !tokens.isEmpty, Set(tokens).count == tokens.count,
+      tokens.allSatisfy({ $0 >= 0 && $0 < target.vocabularySize })
+    else {
+      throw LanguageModelError.tensorKind(
+        file: tensors.path, tensor: name,
+        expected: "tokens from 0 to \(target.vocabularySize - 1), each once", found: "others")
+    }
+    return tokens.map(Int32.init)
   }
 }

@@ -61,7 +61,9 @@ public final class MedusaHeads: TrainedWeights {
     }
     // vLLM's flag says that the output matrices are copies of the target's.
     let areTargets = try fields.bool("original_lm_head", default: false)
-    heads = try files.logitHeads(count: areTargets ? 0 : headCount) {
+    heads = try files.logitHeads(
+      count: areTargets ? 0 : headCount, map: layout.tokenMap
+    ) {
       layout.output(head: $0, layers: layers)
     }
     parameterCount = files.tensors.tensors.values.reduce(0) { $0 + ($1.elementCount ?? 0) }

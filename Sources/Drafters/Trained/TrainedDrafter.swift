@@ -97,11 +97,6 @@ struct DrafterFiles {
     return frequent.tokens.sorted()
   }
 
-  /// The target's own output matrix, cut where the drafter's is.
-  func targetHead() throws -> OutputHead {
-    try target.outputHead(tokens: try headTokens())
-  }
-
   /// Refuses a field that is not the target's, if it is there.
   func check(_ field: String, isTargets value: Int) throws {
     guard try fields.int(field, in: 1...Int(Int32.max), default: value) == value else {

@@ -28,7 +28,7 @@ import Testing
   func held() {
     let cut = frequent.prefix(2)
     #expect(cut.tokens == [7, 2])
-    #expect(cut.coverage(of: [7, 7, 2, 3, 1, 99, -1, 0]) == 3 / 8)
+    #expect(cut.coverage(of: [7, 7, 2, 3, 1, 99, -1, 0]) == 0.375)
     #expect(cut.coverage(of: [] as [Int32]) == 0)
     #expect(cut.coverage(of: 2) == 0.75)
   }

@@ -46,7 +46,9 @@ func lastState(_ target: TransformerModel, _ prompt: [Int32]) throws -> [Float] 
   let cache = try target.makeCache(capacity: 64)
   let output = try target.forward(
     chain: prompt, cache: cache, logits: .none, observing: Observation(finalHidden: true))
-  return try withExtendedLifetime(cache) { Array(try #require(output.finalHidden)[prompt.count - 1]) }
+  return try withExtendedLifetime(cache) {
+    Array(try #require(output.finalHidden)[prompt.count - 1])
+  }
 }
 
 /// The root mean square of a difference, as a share of what is expected.
@@ -56,7 +58,7 @@ func error(of found: some Sequence<Float>, from expected: [Float]) -> Float {
 }
 
 /// A copy of a drafter's folder that a test may change.
-struct FolderCopy: ~Copyable {
+final class FolderCopy {
   let path: String
 
   init(of folder: String) throws {

@@ -1,4 +1,6 @@
+import Foundation
 import LanguageModels
+import ModelFiles
 import Testing
 
 @testable import Drafters
@@ -20,6 +22,54 @@ import Testing
     let fewer = RowBuffer(width: heads.heads.count)
     heads.compute(2, after: state, into: fewer)
     #expect(fewer.count == 2 && Array(fewer.rows[1]) == Array(logits.rows[1]))
+  }
+
+  @Test(
+    "heads of vLLM's layout, cut by a map of tokens, give the same logits",
+    arguments: [false, true])
+  func tokenMap(isCut: Bool) throws {
+    let target = try TinyDrafter.target()
+    let original = try SafetensorsFile(path: TinyDrafter.medusaOriginal.folder)
+    let map = [50, 3, 77, 20, 95]
+    let layout = MedusaLayout()
+    // The same heads under vLLM's names, their output matrices cut already or not.
+    var tensors = ["token_map": [Float]()]
+    var shapes = ["token_map": [map.count]]
+    for head in 0..<3 {
+      for (layer, part, shape) in [
+        (0, "weight", [32, 32]), (0, "bias", [32]), (1, "weight", [32, 32]), (1, "bias", [32]),
+      ] {
+        let name = layout.block(head: head, layer: layer) + "." + part
+        tensors[name] = try original.floats(of: "\(head).\(layer).linear.\(part)", shape: shape)
+        shapes[name] = shape
+      }
+      let name = layout.output(head: head, layers: 2) + ".weight"
+      let all = try original.floats(of: "\(head).2.weight", shape: [96, 32])
+      tensors[name] = isCut ? map.flatMap { all[$0 * 32..<($0 + 1) * 32] } : all
+      shapes[name] = [isCut ? map.count : 96, 32]
+    }
+    let folder = try FolderCopy(of: TinyDrafter.medusaOriginal.folder)
+    let writer = try SafetensorsWriter(
+      path: folder.path + "/model.safetensors",
+      tensors: shapes.map {
+        TensorInfo(name: $0.key, type: $0.key == "token_map" ? .i64 : .f32, shape: $0.value)
+      })
+    for (name, values) in tensors where name != "token_map" {
+      try writer.append(values, to: name)
+    }
+    try writer.append(map.map(Int64.init), to: "token_map")
+    try writer.finish()
+
+    let trained = try TrainedDrafter.load(folder: folder.path, target: target)
+    let heads = try #require(trained.weights as? MedusaHeads)
+    #expect(heads.heads.vocabulary.tokens == [3, 20, 50, 77, 95])
+    let golden = try TinyDrafter.medusaOriginal.golden()
+    let logits = RowBuffer(width: heads.heads.count)
+    heads.compute(3, after: try lastState(target, golden.prompt), into: logits)
+    for head in 0..<3 {
+      let expected = map.sorted().map { golden.logits[head][$0] }
+      #expect(error(of: logits.rows[head], from: expected) < 0.03)
+    }
   }
 
   @Test("Hydra heads give PyTorch's logits after drafted tokens")

@@ -81,7 +81,9 @@ private func paths(_ tree: DraftTree) -> [[Int32]] {
       all.append(([a.token], a.q))
       for b in ranked[1].prefix(20) {
         all.append(([a.token, b.token], a.q * b.q))
-        for c in ranked[2].prefix(20) { all.append(([a.token, b.token, c.token], a.q * b.q * c.q)) }
+        for c in ranked[2].prefix(20) {
+          all.append(([a.token, b.token, c.token], a.q * b.q * c.q))
+        }
       }
     }
     let expected = all.sorted { $0.q > $1.q }.prefix(nodes).map(\.path)

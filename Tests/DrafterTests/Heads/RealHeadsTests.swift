@@ -11,7 +11,7 @@ import Testing
 private let model = "SmolLM2-135M"
 
 /// Random heads, and a random tiny model, written for a real target.
-struct RandomDrafter: ~Copyable {
+final class RandomDrafter {
   let folder: String
 
   /// - Parameter cut: tokens of the output head; nil for all.
@@ -24,25 +24,23 @@ struct RandomDrafter: ~Copyable {
     folder = url.path
     try JSONSerialization.data(withJSONObject: config)
       .write(to: url.appendingPathComponent("config.json"))
-    let names = tensors.keys.sorted()
-    var header: [String: Any] = [:]
-    var data = Data()
-    var generator = SystemRandomNumberGenerator()
-    for name in names {
-      let shape = tensors[name] ?? []
+    let writer = try SafetensorsWriter(
+      path: url.appendingPathComponent("model.safetensors").path,
+      tensors: tensors.map { TensorInfo(name: $0.key, type: .bf16, shape: $0.value) })
+    var bits: UInt64 = 88_172_645_463_325_252
+    for (name, shape) in tensors {
       let limit = 1.5 / Float(shape.last ?? 1).squareRoot()
-      let start = data.count
+      let isNorm = name.contains("norm")
       let values = (0..<shape.reduce(1, *)).map { _ in
-        let value = name.contains("norm") ? 1 : Float.random(in: -limit...limit, using: &generator)
-        return UInt16(value.bitPattern >> 16).littleEndian
+        // Xorshift: there are millions of them.
+        bits ^= bits << 13
+        bits ^= bits >> 7
+        bits ^= bits << 17
+        return isNorm ? 1 : Float(Int64(bitPattern: bits) >> 40) * 0x1p-23 * limit
       }
-      values.withUnsafeBytes { data.append(contentsOf: $0) }
-      header[name] = ["dtype": "BF16", "shape": shape, "data_offsets": [start, data.count]]
+      try writer.append(values, to: name)
     }
-    var json = try JSONSerialization.data(withJSONObject: header)
-    json.append(contentsOf: [UInt8](repeating: 32, count: (8 - json.count % 8) % 8))
-    let length = withUnsafeBytes(of: UInt64(json.count).littleEndian) { Data($0) }
-    try (length + json + data).write(to: url.appendingPathComponent("model.safetensors"))
+    try writer.finish()
     var card = DrafterCard(
       method: method,
       target: .init(
@@ -118,7 +116,7 @@ struct RealHeadsTests {
     guard case .gguf(let path) = try ModelLocation.resolve(model) else { return }
     let target = try TransformerModel(gguf: GGUFFile(path: path), pool: ComputePool(threads: 2))
     let prompt: [Int32] = [504, 3575, 282, 4649, 314, 253, 2232, 28]
-    func check(_ drafter: borrowing RandomDrafter) throws {
+    func check(_ drafter: RandomDrafter) throws {
       var settings = DrafterSettings(capacity: 128)
       let trained = try TrainedDrafter.load(folder: drafter.folder, target: target)
       settings.trained = trained
