@@ -1,4 +1,5 @@
 import Drafters
+import LanguageModels
 
 /// Hydra's heads (2402.05109): as Medusa's, but head i's first block also sees the embeddings of the
 /// pending token and of the i tokens drafted after it. In training these are the document's.

@@ -1,4 +1,5 @@
 import Drafters
+import LanguageModels
 
 /// Medusa's heads (2401.10774): residual blocks on the target's final state, for each token further
 /// ahead its own, then the target's output matrix.

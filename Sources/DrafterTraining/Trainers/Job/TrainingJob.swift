@@ -195,7 +195,6 @@ public struct TrainingJob<Drafter: Codable & Sendable & Equatable> {
     }
     configuration.run.steps = max(1, configuration.run.steps)
     let steps = configuration.run.steps
-    configuration.run.warmupSteps = min(configuration.run.warmupSteps, steps / 10)
     if configuration.run.validateEvery > 0 {
       configuration.run.validateEvery = min(
         configuration.run.validateEvery, max(1, steps / 4))
