@@ -1,5 +1,5 @@
 /// The sizes of a tiny language model and how it is trained.
-public struct TinyLMConfiguration: Sendable, Equatable, Codable {
+public struct TinyLMConfiguration: DrafterConfiguration {
   public var hidden = 256
   public var layers = 4
   public var intermediate = 768
@@ -33,7 +33,7 @@ public struct TinyLMConfiguration: Sendable, Equatable, Codable {
       headSize: headSize)
   }
 
-  func check() throws {
+  public func check() throws {
     try checkRange("drafter.hidden", hidden, 32...8192, multipleOf: 32)
     try checkRange("drafter.layers", layers, 1...64)
     try checkRange("drafter.intermediate", intermediate, 32...65_536, multipleOf: 32)

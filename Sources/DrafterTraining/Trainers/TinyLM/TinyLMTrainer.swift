@@ -112,11 +112,18 @@ public final class TinyLMTrainer: Trainer {
     try export.write(to: folder, target: setup.target, provenance: provenance)
   }
 
-  /// The model as transformers loads it.
   private var export: DrafterExport {
+    Self.export(
+      network, theta: theta, contextLength: setup.target.model.contextLength, cut: setup.cut)
+  }
+
+  /// The model as transformers loads it.
+  static func export(
+    _ network: TinyLMNetwork, theta: Double, contextLength: Int, cut: VocabularyCut
+  ) -> DrafterExport {
     let shape = network.shape
     return DrafterExport(
-      method: method,
+      method: "tiny-lm",
       configuration: [
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -127,15 +134,15 @@ public final class TinyLMTrainer: Trainer {
         "num_key_value_heads": shape.kvHeads,
         "head_dim": shape.headSize,
         "num_hidden_layers": network.layers.count,
-        "max_position_embeddings": setup.target.model.contextLength,
+        "max_position_embeddings": contextLength,
         "rms_norm_eps": Double("\(network.epsilon)") ?? 1e-5,
         "rope_theta": theta,
-        "vocab_size": setup.target.model.vocabularySize,
+        "vocab_size": cut.vocabularySize,
         "tie_word_embeddings": true,
         "attention_bias": false,
         "mlp_bias": false,
         "torch_dtype": "bfloat16",
       ],
-      weights: network.parameters.map { ($0.name, $0.value) }, cut: setup.cut)
+      weights: network.parameters.map { ($0.name, $0.value) }, cut: cut)
   }
 }
