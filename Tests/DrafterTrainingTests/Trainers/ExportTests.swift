@@ -20,7 +20,7 @@ import Testing
   /// Exports a drafter whose weights have moved some way.
   private func export(_ trainer: any Trainer) throws -> String {
     _ = try train(trainer, steps: 10, pool: tiny.model.pool)
-    let path = folder.path(trainer.method)
+    let path = folder.file(trainer.method)
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     try trainer.export(to: path, provenance: TrainerTests.provenance)
     return path
@@ -198,7 +198,8 @@ import Testing
       let file = try SafetensorsFile(path: path)
       #expect(file.tensors.mapValues(\.shape) == shapes, "\(kind)")
       #expect(file.metadata["format"] == "pt")
-      #expect(try #require(DrafterCard(folder: path)).method == kind.rawValue)
+      let card = try DrafterCard(folder: path)
+      #expect(card?.method == kind.rawValue)
     }
   }
 
@@ -211,5 +212,56 @@ import Testing
     let distance = zip(found, expected).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
     let length = expected.reduce(Float(0)) { $0 + $1 * $1 }
     #expect(distance <= share * share * length, sourceLocation: sourceLocation)
+  }
+}
+
+/// What transformers makes of the layout that tiny language models are written in.
+/// `Scripts/make_tiny_lm_goldens.py` makes it.
+@Suite struct TransformersTests {
+  private struct Golden: Decodable {
+    var tokens: [Int32]
+    var logits: [Float]
+  }
+
+  @Test("The trainer's network is transformers' Llama, tensor by tensor and in its logits")
+  func logits() throws {
+    let folder = Bundle.module.bundleURL.appendingPathComponent("Goldens/tiny-lm")
+    let golden = try JSONDecoder().decode(
+      Golden.self, from: Data(contentsOf: folder.appendingPathComponent("logits.json")))
+    let file = try SafetensorsFile(path: folder.path)
+    var random = SeededRandom(seed: 1)
+    let network = TinyLMNetwork(
+      BlockShape(hidden: 32, intermediate: 64, heads: 2, kvHeads: 1, headSize: 16), layers: 2,
+      vocabularySize: 160,
+      frequencies: RotaryConfiguration(theta: 10_000).frequencies(headDim: 16), random: &random)
+    let shapes = Dictionary(
+      uniqueKeysWithValues: network.parameters.map { ($0.name, $0.value.shape) })
+    #expect(file.tensors.mapValues(\.shape) == shapes)
+    for parameter in network.parameters {
+      let values = try file.floats(of: parameter.name, shape: parameter.value.shape)
+      parameter.value.data.update(from: values, count: values.count)
+    }
+    let graph = Graph(pool: try ComputePool(threads: 2))
+    let table = graph.parameter(network.embedding)
+    let count = golden.tokens.count
+    let states = network.states(
+      of: golden.tokens, positions: (0..<Int32(count)).map { $0 }, segments: [0..<count],
+      table: table, in: graph)
+    let found = graph.linear(states, table).value.values
+    let worst = zip(found, golden.logits).map { abs($0 - $1) }.max() ?? .infinity
+    let tolerance: Float = 1e-3
+    #expect(found.count == golden.logits.count && worst < tolerance)
+
+    // What we write is what transformers wrote, as far as it decides anything.
+    let ours = TinyLMTrainer.export(
+      network, theta: 10_000, contextLength: 256, cut: VocabularyCut(vocabularySize: 160)
+    ).configuration
+    let theirs = try #require(
+      try JSONSerialization.jsonObject(
+        with: Data(contentsOf: folder.appendingPathComponent("config.json"))) as? [String: Any])
+    for key in theirs.keys where ours[key] != nil {
+      #expect("\(ours[key] ?? 0)" == "\(theirs[key] ?? 0)" || key == "architectures", "\(key)")
+    }
+    #expect(Set(ours.keys).subtracting(theirs.keys) == ["rope_theta", "torch_dtype"])
   }
 }

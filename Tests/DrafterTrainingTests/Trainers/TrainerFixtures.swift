@@ -1,3 +1,4 @@
+import Drafters
 import Foundation
 import LanguageModels
 import ModelFiles
@@ -26,7 +27,7 @@ struct TinyTarget {
       frequencies: RotaryConfiguration(theta: 10_000).frequencies(headDim: 16), random: &random)
     // A random model's output hardly depends on its input; larger embeddings make it.
     network.embedding.value.scale(by: 8)
-    let path = folder.path("target")
+    let path = folder.file("target")
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     try TinyLMTrainer.export(
       network, theta: 10_000, contextLength: 256,
@@ -39,7 +40,7 @@ struct TinyTarget {
 
     let layers = [2, 4, 5]
     let writer = try HiddenStateWriter(
-      folder: folder.path("states"), metadata: HiddenStateMetadata(target: "tiny"),
+      folder: folder.file("states"), metadata: HiddenStateMetadata(target: "tiny"),
       hiddenSize: Self.hidden, layers: layers)
     let prefill = try StatePrefill(model: model, layers: layers, contextLength: length)
     for document in 0..<count {
@@ -57,7 +58,7 @@ struct TinyTarget {
     var tokens = [Int32.random(in: 0..<120, using: &random)]
     while tokens.count < length {
       let last = tokens[tokens.count - 1]
-      let choice = [1, 1, 7, 31].randomElement(using: &random) ?? 1
+      let choice: Int32 = [1, 1, 7, 31].randomElement(using: &random) ?? 1
       tokens.append((last * 3 + choice) % 120)
     }
     return tokens
@@ -79,18 +80,8 @@ struct TinyTarget {
   }
 }
 
-/// A folder that goes when the test is over.
-final class TemporaryFolder {
-  let url = FileManager.default.temporaryDirectory
-    .appendingPathComponent("nunchi-trainers-\(UUID().uuidString)")
-
-  init() throws {
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+extension TemporaryFolder {
+  func file(_ name: String) -> String { "\(path)/\(name)" }
 }
 
 /// The kinds of drafters, each as small as may be.

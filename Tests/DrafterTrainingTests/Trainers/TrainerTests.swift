@@ -86,7 +86,7 @@ import Testing
       let trainer = try kind.trainer(tiny.setup())
       var steps = 0
       let run = try TrainingRun(
-        trainer: trainer, configuration: configuration, folder: folder.path(name),
+        trainer: trainer, configuration: configuration, folder: folder.file(name),
         pool: tiny.model.pool, provenance: Self.provenance,
         isCancelled: { steps >= stop },
         report: { if case .step = $0 { steps += 1 } })
@@ -103,7 +103,7 @@ import Testing
   func otherStates() throws {
     let other = try TinyTarget(in: TemporaryFolder())
     let writer = try HiddenStateWriter(
-      folder: folder.path("narrow"), metadata: HiddenStateMetadata(target: "tiny"), hiddenSize: 32,
+      folder: folder.file("narrow"), metadata: HiddenStateMetadata(target: "tiny"), hiddenSize: 32,
       layers: [])
     try writer.append(
       TokenizedConversation(id: "0", tokens: [1, 2, 3], answers: [0..<3]),
@@ -119,7 +119,7 @@ import Testing
 
   @Test("EAGLE-3 names the layers whose states it misses")
   func missingLayers() throws {
-    let only = try HiddenStateSet(folder: folder.path("states"), layers: [2])
+    let only = try HiddenStateSet(folder: folder.file("states"), layers: [2])
     let (training, validation) = try only.split(validation: 0.2, seed: 1)
     let setup = try StateTraining(
       target: tiny.target, training: training, validation: validation,
@@ -134,7 +134,7 @@ import Testing
     command: ["test"], commit: nil, versions: .current(nunchi: "0"))
 
   private func export(_ trainer: any Trainer) throws -> String {
-    let path = folder.path(trainer.method)
+    let path = folder.file(trainer.method)
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     try trainer.export(to: path, provenance: Self.provenance)
     return path
