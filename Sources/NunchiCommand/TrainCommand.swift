@@ -22,7 +22,7 @@ struct TrainCommand: AsyncParsableCommand {
       """,
     subcommands: [
       TrainEagleCommand.self, TrainEagle3Command.self, TrainMedusaCommand.self,
-      TrainHydraCommand.self,
+      TrainHydraCommand.self, TrainTinyLMCommand.self,
     ])
 }
 
@@ -85,7 +85,7 @@ struct TrainArguments: ParsableArguments {
   }
 
   /// The defaults with the file's settings and those of the command line.
-  func configuration<Drafter: Codable & Sendable & Equatable>(
+  func configuration<Drafter: DrafterConfiguration>(
     _ defaults: TrainingConfiguration<Drafter>
   ) throws -> TrainingConfiguration<Drafter> {
     var result = defaults
@@ -104,7 +104,7 @@ struct TrainArguments: ParsableArguments {
 
   /// Trains, and shows the progress.
   /// - Parameter layers: those whose states the drafter starts from, beside the final ones.
-  func train<Drafter: Codable & Sendable & Equatable>(
+  func train<Drafter: DrafterConfiguration>(
     _ method: String, on model: Model, layers: [Int] = [],
     _ defaults: TrainingConfiguration<Drafter>,
     makeTrainer: (StateTraining, Drafter) throws -> any Trainer
@@ -221,5 +221,19 @@ struct TrainHydraCommand: AsyncParsableCommand {
   func run() async throws {
     let model = try loadModel(arguments.target, threads: arguments.threads)
     try arguments.train("hydra", on: model, .heads) { try StateTrainer(hydra: $1, setup: $0) }
+  }
+}
+
+/// `nunchi train tiny-lm`.
+struct TrainTinyLMCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tiny-lm",
+    abstract: "A tiny language model with the target's vocabulary.")
+
+  @OptionGroup var arguments: TrainArguments
+
+  func run() async throws {
+    let model = try loadModel(arguments.target, threads: arguments.threads)
+    try arguments.train("tiny-lm", on: model, .tinyLM) { try TinyLMTrainer($1, setup: $0) }
   }
 }

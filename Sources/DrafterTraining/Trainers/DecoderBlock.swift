@@ -60,7 +60,11 @@ struct DecoderBlock {
     down = matrix("mlp.down_proj", shape.hidden, shape.intermediate, scale: damped)
   }
 
-  func bind(to graph: Graph) -> BoundBlock { BoundBlock(self, graph) }
+  /// - Parameter scales: what the stream's columns are multiplied by before the feed-forward
+  ///   part's norm sees them; nil leaves them. (hidden)
+  func bind(to graph: Graph, scales: [Float]? = nil) -> BoundBlock {
+    BoundBlock(self, scales, graph)
+  }
 }
 
 /// A decoder layer's weights as nodes of a graph.
@@ -74,11 +78,13 @@ struct BoundBlock {
   }
 
   private let block: DecoderBlock
+  private let scales: [Float]?
   private let graph: Graph
   private let query, key, value, output, norm, gate, up, down: Variable
 
-  fileprivate init(_ block: DecoderBlock, _ graph: Graph) {
+  fileprivate init(_ block: DecoderBlock, _ scales: [Float]?, _ graph: Graph) {
     self.block = block
+    self.scales = scales
     self.graph = graph
     query = graph.parameter(block.query)
     key = graph.parameter(block.key)
@@ -117,8 +123,23 @@ struct BoundBlock {
       extra: memory.drafted, heads: shape.heads, kvHeads: shape.kvHeads,
       scale: 1 / Float(shape.headSize).squareRoot(), segments: segments)
     let stream = graph.add(residual, graph.linear(attended, output))
-    let normed = graph.rmsNorm(stream, weight: norm, epsilon: block.epsilon)
+    let seen = scales.map { graph.scaleColumns(of: stream, by: $0) } ?? stream
+    let normed = graph.rmsNorm(seen, weight: norm, epsilon: block.epsilon)
     let inner = graph.swiGLU(gate: graph.linear(normed, gate), up: graph.linear(normed, up))
     return graph.add(stream, graph.linear(inner, down))
+  }
+}
+
+extension Graph {
+  /// Each column times its own constant factor.
+  func scaleColumns(of x: Variable, by factors: [Float]) -> Variable {
+    let rows = Tensor(shape: [x.rows, factors.count])
+    factors.withUnsafeBufferPointer { factors in
+      guard let base = factors.baseAddress else { return }
+      for row in 0..<rows.rows {
+        (rows.data + row * factors.count).update(from: base, count: factors.count)
+      }
+    }
+    return multiply(x, constant(rows))
   }
 }

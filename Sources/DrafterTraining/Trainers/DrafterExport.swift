@@ -22,12 +22,7 @@ struct DrafterExport {
   func write(to folder: String, target: TrainingTarget, provenance: Provenance?) throws {
     let url = URL(fileURLWithPath: folder, isDirectory: true)
     func path(_ name: String) -> String { url.appendingPathComponent(name).path }
-    try AtomicFile.write(
-      try JSONSerialization.data(
-        withJSONObject: configuration,
-        options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]),
-      to: path("config.json"))
-    try writeWeights(to: path("model.safetensors"))
+    try writeModel(to: folder)
     try cut.frequent?.write(to: path(FrequentTokens.fileName))
 
     let figures = provenance?.figures ?? []
@@ -45,6 +40,17 @@ struct DrafterExport {
       let text = ModelCard(export: self, target: target, provenance: provenance).text
       try AtomicFile.write(Data(text.utf8), to: path("README.md"))
     }
+  }
+
+  /// Writes what the public layout has.
+  func writeModel(to folder: String) throws {
+    let url = URL(fileURLWithPath: folder, isDirectory: true)
+    try AtomicFile.write(
+      try JSONSerialization.data(
+        withJSONObject: configuration,
+        options: [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]),
+      to: url.appendingPathComponent("config.json").path)
+    try writeWeights(to: url.appendingPathComponent("model.safetensors").path)
   }
 
   /// Parameters in the file.

@@ -36,13 +36,6 @@ extension Tensor {
     for index in 0..<count { data[index] *= factor }
   }
 
-  /// The square root of the elements' mean square.
-  var rootMeanSquare: Float {
-    var sum = 0.0
-    for index in 0..<count { sum += Double(data[index]) * Double(data[index]) }
-    return Float((sum / Double(max(1, count))).squareRoot())
-  }
-
   /// Adds uniform noise from -amount to amount.
   func addNoise(_ amount: Float, _ random: inout SeededRandom) {
     for index in 0..<count { data[index] += amount * random.signed() }
@@ -63,6 +56,13 @@ extension Tensor {
   func scaleColumns(by factors: [Float]) {
     for row in 0..<rows {
       for column in 0..<columns { data[row * columns + column] *= factors[column] }
+    }
+  }
+
+  /// Multiplies each row by its own factor.
+  func scaleRows(by factors: [Float]) {
+    for row in 0..<rows {
+      for column in 0..<columns { data[row * columns + column] *= factors[row] }
     }
   }
 

@@ -21,8 +21,17 @@ extension TrainingConfiguration where Drafter == HeadsConfiguration {
   }
 }
 
+extension TrainingConfiguration where Drafter == TinyLMConfiguration {
+  /// What suits tiny language models.
+  public static var tinyLM: TrainingConfiguration {
+    var configuration = TrainingConfiguration(drafter: TinyLMConfiguration())
+    configuration.run = .forStates
+    return configuration
+  }
+}
+
 extension RunConfiguration {
-  /// What suits drafters that start from states.
+  /// What suits drafters that learn from states.
   static var forStates: RunConfiguration {
     var run = RunConfiguration()
     run.learningRate = 1e-3

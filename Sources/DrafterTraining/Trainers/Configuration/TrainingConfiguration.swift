@@ -1,6 +1,12 @@
 import Foundation
 import Yams
 
+/// The sizes and losses of one kind of drafter.
+public protocol DrafterConfiguration: Codable, Sendable, Equatable {
+  /// - Throws: `TrainingError.setting`, naming the first setting that makes no sense.
+  func check() throws
+}
+
 /// All that a configuration file of `nunchi train` can say.
 ///
 ///     drafter:
@@ -11,9 +17,7 @@ import Yams
 ///     run:
 ///       steps: 2000
 ///       learningRate: 1e-3
-public struct TrainingConfiguration<Drafter: Codable & Sendable & Equatable>:
-  Codable, Sendable, Equatable
-{
+public struct TrainingConfiguration<Drafter: DrafterConfiguration>: Codable, Sendable, Equatable {
   /// The drafter's sizes and losses.
   public var drafter: Drafter
   /// The share of the target's text that the drafter's tokens make up, from 0 to 1; 1 lets it
@@ -30,6 +34,7 @@ public struct TrainingConfiguration<Drafter: Codable & Sendable & Equatable>:
   }
 
   public func check() throws {
+    try drafter.check()
     try checkRange("coverage", coverage, 0.01...1)
     try checkRange("epochs", epochs, 0...10_000)
     try data.check()

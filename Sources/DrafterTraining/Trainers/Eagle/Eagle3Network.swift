@@ -8,7 +8,7 @@ struct Eagle3Network: EagleNetwork {
   static let version = EagleVersion.eagle3
   var method: String { Self.version.rawValue }
   let inputs: [StateKind]
-  let inputScales: [Float]
+  let inputScales: [[Float]]
   let embeddingScale: Float = 1
   let headScales: [Float]
   let fuse, embeddingNorm, stateNorm, finalNorm: Parameter
@@ -21,16 +21,14 @@ struct Eagle3Network: EagleNetwork {
 
   /// - Parameters:
   ///   - layers: the three layers whose states are fused, lowest first.
-  ///   - stateSizes: the root mean square of each.
-  ///   - finalSizes: that of each column of the target's final states: the final norm starts with
-  ///     them. (hidden)
+  ///   - sizes: of each of their states, and of final ones: the final norm starts with them.
   init(
     _ shape: BlockShape, layers: [Int], epsilon: Float, frequencies: [Double],
-    stateSizes: [Float], finalSizes: [Float], random: inout SeededRandom
+    sizes: StateSizes, random: inout SeededRandom
   ) {
     inputs = layers.map(StateKind.layer)
-    headScales = finalSizes
-    inputScales = stateSizes.map { 1 / $0 }
+    headScales = sizes.states[layers.count]
+    inputScales = sizes.states.prefix(layers.count).map { $0.map { 1 / $0 } }
     self.epsilon = epsilon
     fuse = .matrix(
       "fc.weight", rows: shape.hidden, columns: layers.count * shape.hidden, &random)
@@ -47,12 +45,7 @@ struct Eagle3Network: EagleNetwork {
     parameters.map { parameter in
       let value = parameter.value.copy()
       if parameter.name == fuse.name {
-        let hidden = block.shape.hidden
-        for row in 0..<value.rows {
-          for column in 0..<value.columns {
-            value.data[row * value.columns + column] *= inputScales[column / hidden]
-          }
-        }
+        value.scaleColumns(by: inputScales.flatMap { $0 })
       } else if parameter.name == finalNorm.name {
         for column in 0..<value.count { value.data[column] *= headScales[column] }
       }

@@ -1,5 +1,5 @@
 /// The sizes of an EAGLE drafter and how it is trained.
-public struct EagleConfiguration: Sendable, Equatable, Codable {
+public struct EagleConfiguration: DrafterConfiguration {
   /// Columns of the layer's feed-forward part.
   public var intermediate: Int
   public var heads: Int
@@ -38,7 +38,7 @@ public struct EagleConfiguration: Sendable, Equatable, Codable {
       tokenWeight: tokenWeight)
   }
 
-  func check() throws {
+  public func check() throws {
     try checkRange("drafter.intermediate", intermediate, 32...65_536, multipleOf: 32)
     try checkRange("drafter.heads", heads, 1...128)
     try checkRange("drafter.kvHeads", kvHeads, 1...heads)

@@ -47,10 +47,9 @@ extension StateTrainer {
     let network: any EagleNetwork
     switch version {
     case .eagle1:
-      let sizes = try setup.sizes(of: [.final])
       network = Eagle1Network(
         shape, epsilon: model.normEpsilon, frequencies: frequencies,
-        embeddingSize: sizes.embedding, stateSize: sizes.states[0], random: &random)
+        sizes: try setup.sizes(of: [.final]), random: &random)
     case .eagle3:
       let layers = EagleLayout.observedLayers(layerCount: model.layerCount)
       for layer in layers where !setup.training.layers.contains(layer) {
@@ -58,10 +57,9 @@ extension StateTrainer {
           name: "states", expected: "layers \(layers) of the target",
           found: setup.training.layers.isEmpty ? "none" : "\(setup.training.layers)")
       }
-      let sizes = try setup.sizes(of: layers.map(StateKind.layer) + [.final])
       network = Eagle3Network(
         shape, layers: layers, epsilon: model.normEpsilon, frequencies: frequencies,
-        stateSizes: Array(sizes.states.dropLast()), finalSizes: sizes.columns, random: &random)
+        sizes: try setup.sizes(of: layers.map(StateKind.layer) + [.final]), random: &random)
     }
     try self.init(
       network, losses: configuration.losses, setup: setup, options: configuration.options)

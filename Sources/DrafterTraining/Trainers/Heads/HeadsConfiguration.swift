@@ -1,5 +1,5 @@
 /// The sizes of Medusa or Hydra heads and how they are trained.
-public struct HeadsConfiguration: Sendable, Equatable, Codable {
+public struct HeadsConfiguration: DrafterConfiguration {
   /// Head i proposes the token i + 1 places after the one that the target itself gives.
   public var heads = 4
   /// Residual blocks of each head.
@@ -17,7 +17,7 @@ public struct HeadsConfiguration: Sendable, Equatable, Codable {
     ["heads": "\(heads)", "blocks": "\(blocks)", "head decay": "\(headDecay)"]
   }
 
-  func check() throws {
+  public func check() throws {
     try checkRange("drafter.heads", heads, 1...16)
     try checkRange("drafter.blocks", blocks, 1...8)
     try checkRange("drafter.headDecay", headDecay, 0...1)

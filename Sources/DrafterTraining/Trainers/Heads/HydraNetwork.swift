@@ -6,11 +6,12 @@ import LanguageModels
 struct HydraNetwork: StateNetwork {
   let method = "hydra"
   let inputs = [StateKind.final]
-  var inputScales: [Float] { [1 / stateSize] }
+  var inputScales: [[Float]] { [stateSizes.map { 1 / $0 }] }
   let embeddingScale: Float
   let headScales: [Float]
   private let heads: [Head]
-  private let stateSize: Float
+  /// The sizes of final states. (hidden)
+  private let stateSizes: [Float]
 
   private struct Head {
     /// What the first block adds to.
@@ -27,7 +28,7 @@ struct HydraNetwork: StateNetwork {
     _ configuration: HeadsConfiguration, hidden: Int, sizes: StateSizes,
     random: inout SeededRandom
   ) {
-    stateSize = sizes.states[0]
+    stateSizes = sizes.states[0]
     embeddingScale = 1 / sizes.embedding
     headScales = [Float](repeating: 1, count: hidden)
     let layout = HydraLayout()
@@ -54,21 +55,21 @@ struct HydraNetwork: StateNetwork {
       seen.append(graph.constant(start.embeddings(ahead: 1 + step)))
       let input = graph.concatenate(seen)
       let first = graph.add(
-        graph.scale(head.residual.product(input, in: graph), by: stateSize),
+        graph.scaleColumns(of: head.residual.product(input, in: graph), by: stateSizes),
         graph.silu(head.blocks[0].product(input, in: graph)))
-      return head.blocks.dropFirst().reduce(first) { $1($0, size: stateSize, in: graph) }
+      return head.blocks.dropFirst().reduce(first) { $1($0, scales: inputScales[0], in: graph) }
     }
   }
 
   /// zankner/Hydra's layout of `mlp` heads, without the output matrices, which are the target's.
   func export(_ setup: StateTraining) -> DrafterExport {
     let hidden = setup.target.hiddenSize
-    let state = [Float](repeating: 1 / stateSize, count: hidden)
+    let state = inputScales[0]
     let embedding = [Float](repeating: embeddingScale, count: hidden)
     var weights: [(String, Tensor)] = []
     for (index, head) in heads.enumerated() {
       let scales = state + (0...index).flatMap { _ in embedding }
-      weights += head.residual.exported(columns: scales, rows: stateSize)
+      weights += head.residual.exported(columns: scales, rows: stateSizes)
       for (layer, block) in head.blocks.enumerated() {
         weights += block.exported(columns: layer == 0 ? scales : state)
       }

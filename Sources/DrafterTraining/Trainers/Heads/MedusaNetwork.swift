@@ -6,13 +6,13 @@ import LanguageModels
 struct MedusaNetwork: StateNetwork {
   let method = "medusa"
   let inputs = [StateKind.final]
-  let inputScales: [Float] = [1]
+  var inputScales: [[Float]] { [headScales] }
   let embeddingScale: Float = 1
   let headScales: [Float]
   /// For each head its blocks.
   private let heads: [[ResidualBlock]]
-  /// The size of final states, which products are computed on divided by.
-  private let stateSize: Float
+  /// What brings final states to size 1, on which products are computed. (hidden)
+  private let scales: [Float]
 
   var mostSteps: Int { heads.count }
   var parameters: [Parameter] { heads.flatMap { $0.flatMap(\.parameters) } }
@@ -21,7 +21,7 @@ struct MedusaNetwork: StateNetwork {
     _ configuration: HeadsConfiguration, hidden: Int, sizes: StateSizes,
     random: inout SeededRandom
   ) {
-    stateSize = sizes.states[0]
+    scales = sizes.states[0].map { 1 / $0 }
     headScales = [Float](repeating: 1, count: hidden)
     var heads: [[ResidualBlock]] = []
     for head in 0..<configuration.heads {
@@ -38,14 +38,13 @@ struct MedusaNetwork: StateNetwork {
   func outputs(_ start: DraftStart, steps: Int, in graph: Graph) -> [Variable] {
     let state = graph.constant(start.inputs[0])
     return heads.prefix(steps).map { blocks in
-      blocks.reduce(state) { $1($0, size: stateSize, in: graph) }
+      blocks.reduce(state) { $1($0, scales: scales, in: graph) }
     }
   }
 
   /// vLLM's layout, without the output matrices, which are the target's.
   func export(_ setup: StateTraining) -> DrafterExport {
     let hidden = setup.target.hiddenSize
-    let scales = [Float](repeating: 1 / stateSize, count: hidden)
     return DrafterExport(
       method: method,
       configuration: [

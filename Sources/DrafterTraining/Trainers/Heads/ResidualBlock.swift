@@ -16,17 +16,20 @@ struct ResidualBlock {
     graph.linear(x, graph.parameter(weight), bias: graph.parameter(bias))
   }
 
-  /// - Parameter size: what x is divided by before it enters the product.
-  func callAsFunction(_ x: Variable, size: Float, in graph: Graph) -> Variable {
-    graph.add(x, graph.silu(product(graph.scale(x, by: 1 / size), in: graph)))
+  /// - Parameter scales: what x's columns are multiplied by before it enters the product.
+  func callAsFunction(_ x: Variable, scales: [Float], in graph: Graph) -> Variable {
+    graph.add(x, graph.silu(product(graph.scaleColumns(of: x, by: scales), in: graph)))
   }
 
-  /// The weights with the columns' scales in them.
-  func exported(columns scales: [Float], rows factor: Float = 1) -> [(String, Tensor)] {
+  /// The weights with the scales of what comes in, and of what comes out, in them.
+  func exported(columns scales: [Float], rows factors: [Float]? = nil) -> [(String, Tensor)] {
     let weight = weight.value.copy()
     weight.scaleColumns(by: scales)
     let bias = bias.value.copy()
-    for tensor in [weight, bias] where factor != 1 { tensor.scale(by: factor) }
+    if let factors {
+      weight.scaleRows(by: factors)
+      bias.scaleColumns(by: factors)
+    }
     return [(self.weight.name, weight), (self.bias.name, bias)]
   }
 }

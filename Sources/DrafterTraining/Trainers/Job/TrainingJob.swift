@@ -19,7 +19,7 @@ public enum JobEvent {
 /// it.
 ///
 /// The folder gets the drafter; `work` in it the data, the states and the training run.
-public struct TrainingJob<Drafter: Codable & Sendable & Equatable> {
+public struct TrainingJob<Drafter: DrafterConfiguration> {
   public let model: Model
   public let folder: String
   /// A folder of hidden states, or a file of conversations; nil makes data.

@@ -7,9 +7,10 @@ protocol StateNetwork {
   var parameters: [Parameter] { get }
   /// The target's states that a draft starts from.
   var inputs: [StateKind] { get }
-  /// What each of them is multiplied by before it comes in: networks learn on numbers of size 1,
-  /// so that one learning rate suits all weights.
-  var inputScales: [Float] { get }
+  /// What the columns of each are multiplied by before it comes in. A model's states have a few
+  /// columns that are a hundred times as large as others; networks learn on numbers of size 1, so
+  /// that one learning rate suits all weights. (inputs, hidden)
+  var inputScales: [[Float]] { get }
   /// What embeddings are multiplied by before they come in.
   var embeddingScale: Float { get }
   /// What the columns of the output matrix are multiplied by, being applied to the network's
@@ -44,8 +45,9 @@ struct DraftStart {
     self.batch = batch
     final = batch.states(.final)
     final.scaleColumns(by: network.headScales.map { 1 / $0 })
-    inputs = zip(network.inputs, network.inputScales).map { kind, scale in
-      let states = batch.states(kind, scale: scale)
+    inputs = zip(network.inputs, network.inputScales).map { kind, scales in
+      let states = batch.states(kind)
+      states.scaleColumns(by: scales)
       if noise > 0 { states.addNoise(noise, &random) }
       return states
     }

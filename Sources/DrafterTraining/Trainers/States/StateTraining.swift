@@ -83,53 +83,41 @@ public struct StateTraining {
 
 /// How large the target's states and embeddings are: drafters learn on numbers of size 1.
 struct StateSizes {
-  /// The root mean square of each kind's elements.
-  var states: [Float]
-  /// That of each column of the last kind. (hidden)
-  var columns: [Float]
-  /// That of embeddings.
+  /// The root mean square of each column of each kind of state. (kinds, hidden)
+  var states: [[Float]]
+  /// The root mean square of embeddings' elements.
   var embedding: Float
 
   init(_ kinds: [StateKind], of batches: [StateBatch], target: TrainingTarget) throws {
-    var sums = [Double](repeating: 0, count: kinds.count)
-    var columnSums = [Double](repeating: 0, count: target.hiddenSize)
-    var (embeddingSum, rows) = (0.0, 0)
-    func add(_ tensor: Tensor) -> [Double] {
-      var sums = [Double](repeating: 0, count: tensor.columns)
+    let none = [Double](repeating: 0, count: target.hiddenSize)
+    var squares = [[Double]](repeating: none, count: kinds.count)
+    var (embeddings, rows) = (none, 0)
+    func add(_ tensor: Tensor, to sums: inout [Double]) {
       for row in 0..<tensor.rows {
         for column in 0..<tensor.columns {
           let value = Double(tensor.data[row * tensor.columns + column])
           sums[column] += value * value
         }
       }
-      return sums
     }
     for batch in batches {
-      for (index, kind) in kinds.enumerated() {
-        let squares = add(batch.states(kind))
-        sums[index] += squares.reduce(0, +)
-        if index == kinds.count - 1 {
-          for column in squares.indices { columnSums[column] += squares[column] }
-        }
-      }
-      embeddingSum += add(try target.embeddings(of: batch.tokens)).reduce(0, +)
+      for (index, kind) in kinds.enumerated() { add(batch.states(kind), to: &squares[index]) }
+      add(try target.embeddings(of: batch.tokens), to: &embeddings)
       rows += batch.rows
     }
     func root(_ sum: Double, _ count: Int) -> Float {
       max(1e-6, Float((sum / Double(max(1, count))).squareRoot()))
     }
-    states = sums.map { root($0, rows * target.hiddenSize) }
-    columns = columnSums.map { root($0, rows) }
-    embedding = root(embeddingSum, rows * target.hiddenSize)
+    states = squares.map { $0.map { root($0, rows) } }
+    embedding = root(embeddings.reduce(0, +), rows * target.hiddenSize)
   }
 }
 
 extension StateBatch {
-  /// The states of all rows, times `scale`. (rows, hiddenSize)
-  func states(_ kind: StateKind, scale: Float = 1) -> Tensor {
+  /// The states of all rows. (rows, hiddenSize)
+  func states(_ kind: StateKind) -> Tensor {
     let states = Tensor(shape: [rows, hiddenSize])
     copy(kind, into: states.data)
-    if scale != 1 { states.scale(by: scale) }
     return states
   }
 

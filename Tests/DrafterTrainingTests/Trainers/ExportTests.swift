@@ -1,0 +1,267 @@
+import Foundation
+import LanguageModels
+import ModelFiles
+import Speculation
+import Testing
+
+@testable import Drafters
+@testable import DrafterTraining
+
+/// What was trained is what decodes: an exported drafter computes what the trainer's graph does.
+@Suite struct ExportTests {
+  private let folder: TemporaryFolder
+  private let tiny: TinyTarget
+
+  init() throws {
+    folder = try TemporaryFolder()
+    tiny = try TinyTarget(in: folder)
+  }
+
+  /// Exports a drafter whose weights have moved some way.
+  private func export(_ trainer: any Trainer) throws -> String {
+    _ = try train(trainer, steps: 10, pool: tiny.model.pool)
+    let path = folder.file(trainer.method)
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    try trainer.export(to: path, provenance: TrainerTests.provenance)
+    return path
+  }
+
+  /// The graph's outputs of every step over one document, as states of the target's size.
+  private func outputs(_ trainer: StateTrainer, steps: Int) throws -> (StateBatch, [Tensor]) {
+    var random = SeededRandom(seed: 0)
+    let batch = try tiny.states.document(0)
+    let start = try DraftStart(
+      batch, for: trainer.network, target: tiny.target, noise: 0, &random)
+    let graph = Graph(pool: tiny.model.pool)
+    let outputs = trainer.network.outputs(start, steps: steps, in: graph).map { $0.value.copy() }
+    for output in outputs { output.scaleColumns(by: trainer.network.headScales) }
+    return (batch, outputs)
+  }
+
+  @Test("An EAGLE drafter goes on from states as it was trained to", arguments: [TrainerKind.eagle, .eagle3])
+  func eagle(_ kind: TrainerKind) throws {
+    let trainer = try #require(try kind.trainer(tiny.setup()) as? StateTrainer)
+    let path = try export(trainer)
+    let (batch, expected) = try outputs(trainer, steps: 2)
+    let weights = try EagleWeights(
+      EagleCheckpoint(SafetensorsFile(path: path), fields: ConfigurationFields(folder: path)),
+      target: tiny.model, tokens: { nil }, exact: true)
+    #expect(weights.version.rawValue == kind.rawValue)
+
+    // The true states up to a row, then the drafter's own.
+    let last = batch.rows - 4
+    let hidden = TinyTarget.hidden
+    var inputs = [Float]()
+    for row in 0...last {
+      inputs += trainer.network.inputs.flatMap {
+        Array(batch.states($0).values[row * hidden..<(row + 1) * hidden])
+      }
+    }
+    if let fusion = weights.fusion {
+      var fused = [Float](repeating: 0, count: (last + 1) * hidden)
+      fused.withUnsafeMutableBufferPointer { fused in
+        inputs.withUnsafeBufferPointer {
+          guard let from = $0.baseAddress, let to = fused.baseAddress else { return }
+          fusion.apply(from, rows: last + 1, into: to)
+        }
+      }
+      inputs = fused
+    }
+    let cache = try weights.model.makeCache(capacity: 64)
+    let first = try forward(
+      weights, cache, tokens: Array(batch.tokens[1...last + 1]), states: inputs,
+      parents: (0...Int32(last)).map { $0 - 1 })
+    close(first.outputs, Array(expected[0].values.prefix(first.outputs.count)))
+    cache.commit(path: Array(0...last))
+    let second = try forward(
+      weights, cache, tokens: [batch.tokens[last + 2]],
+      states: Array(first.next.suffix(hidden)), parents: [-1])
+    close(second.outputs, Array(expected[1].values[last * hidden..<(last + 1) * hidden]))
+  }
+
+  /// What the head is applied to, and the states that the next step goes on from.
+  private func forward(
+    _ weights: EagleWeights, _ cache: TransformerCache, tokens: [Int32], states: [Float],
+    parents: [Int32]
+  ) throws -> (outputs: [Float], next: [Float]) {
+    let recurs = Observation(
+      finalHidden: true, layers: weights.version == .eagle1 ? [] : [1])
+    return try states.withUnsafeBufferPointer { states in
+      let output = try weights.model.forward(
+        [
+          SequenceRows(
+            cache: cache, tokens: tokens, parents: parents, states: states.baseAddress)
+        ], options: ForwardOptions(logits: .none, observing: recurs))[0]
+      let final = try #require(output.finalHidden)
+      let outputs = (0..<final.rows).flatMap { Array(final[$0]) }
+      guard let layer = output.layers.first else { return (outputs, outputs) }
+      return (outputs, (0..<layer.rows).flatMap { Array(layer[$0]) })
+    }
+  }
+
+  @Test("Heads propose what they were trained to", arguments: [TrainerKind.medusa, .hydra])
+  func heads(_ kind: TrainerKind) throws {
+    let trainer = try #require(try kind.trainer(tiny.setup()) as? StateTrainer)
+    let trained = try TrainedDrafter.load(folder: export(trainer), target: tiny.model)
+    let (batch, states) = try outputs(trainer, steps: 3)
+    let graph = Graph(pool: tiny.model.pool)
+    let head = graph.constant(
+      try tiny.target.head(VocabularyCut(vocabularySize: TinyTarget.vocabularySize)))
+    let row = 12
+    let final = Array(
+      batch.states(.final).values[row * TinyTarget.hidden..<(row + 1) * TinyTarget.hidden])
+    for step in 0..<3 {
+      let logits = graph.linear(graph.constant(states[step].gathered([row])), head).value.values
+      let found = RowBuffer(width: TinyTarget.vocabularySize)
+      try final.withUnsafeBufferPointer {
+        let state = try #require($0.baseAddress)
+        switch trained.weights {
+        case let heads as MedusaHeads: heads.compute(3, after: state, into: found)
+        case let heads as HydraHeads:
+          let inputs =
+            final
+            + (try (0...step).flatMap {
+              try tiny.target.embeddings(of: [batch.tokens[row + 1 + $0]]).values
+            })
+          inputs.withUnsafeBufferPointer {
+            if let base = $0.baseAddress {
+              heads.compute(head: step, inputs: base, rows: 1, into: found)
+            }
+          }
+        default: Issue.record("weights of another kind")
+        }
+      }
+      let place = found.count == 1 ? 0 : step
+      close(Array(found.rows[place]), logits, within: 0.05)
+    }
+  }
+
+  @Test("A tiny language model has the trainer's logits")
+  func tinyLM() throws {
+    let trainer = try #require(
+      try TrainerKind.tinyLM.trainer(tiny.setup()) as? TinyLMTrainer)
+    let path = try export(trainer)
+    let model = try TransformerModel(folder: path, pool: tiny.model.pool)
+    let batch = try tiny.states.document(0)
+    let graph = Graph(pool: tiny.model.pool)
+    let table = graph.parameter(trainer.network.embedding)
+    let expected = graph.linear(
+      trainer.network.states(
+        of: batch.tokens, positions: batch.positions, segments: batch.segments, table: table,
+        in: graph), table
+    ).value.values
+    let output = try model.forward(chain: batch.tokens, cache: model.makeCache(capacity: 64))
+    close((0..<output.logits.rows).flatMap { Array(output.logits[$0]) }, expected)
+  }
+
+  @Test("Names and shapes are those of the public checkpoints")
+  func layouts() throws {
+    let (h, v) = (TinyTarget.hidden, TinyTarget.vocabularySize)
+    let layer: [String: [Int]] = [
+      "self_attn.o_proj.weight": [h, 64], "post_attention_layernorm.weight": [h],
+      "mlp.gate_proj.weight": [64, h], "mlp.up_proj.weight": [64, h],
+      "mlp.down_proj.weight": [h, 64],
+    ]
+    func attention(_ input: Int) -> [String: [Int]] {
+      [
+        "self_attn.q_proj.weight": [64, input], "self_attn.k_proj.weight": [32, input],
+        "self_attn.v_proj.weight": [32, input],
+      ]
+    }
+    var expected: [TrainerKind: [String: [Int]]] = [:]
+    expected[.eagle] = Dictionary(
+      uniqueKeysWithValues: layer.merging(attention(h)) { $1 }.map { ("layers.0." + $0, $1) })
+    expected[.eagle]?["fc.weight"] = [h, 2 * h]
+    expected[.eagle3] = Dictionary(
+      uniqueKeysWithValues: layer.merging(attention(2 * h)) { $1 }.map { ("midlayer." + $0, $1) })
+    let own: [String: [Int]] = [
+      "fc.weight": [h, 3 * h], "midlayer.input_layernorm.weight": [h],
+      "midlayer.hidden_norm.weight": [h], "norm.weight": [h], "lm_head.weight": [v, h],
+      "d2t": [v], "t2d": [v],
+    ]
+    expected[.eagle3]?.merge(own) { $1 }
+    expected[.medusa] = Dictionary(
+      uniqueKeysWithValues: (0..<3).flatMap {
+        [("blocks.\($0).layers.0.weight", [h, h]), ("blocks.\($0).layers.0.bias", [h])]
+      })
+    expected[.hydra] = Dictionary(
+      uniqueKeysWithValues: (0..<3).flatMap { head in
+        ["linear", "res_connection"].flatMap {
+          [
+            ("hydra_mlp.\(head).0.\($0).weight", [h, (head + 2) * h]),
+            ("hydra_mlp.\(head).0.\($0).bias", [h]),
+          ]
+        }
+      })
+    for (kind, shapes) in expected {
+      let path = try export(kind.trainer(tiny.setup()))
+      let file = try SafetensorsFile(path: path)
+      #expect(file.tensors.mapValues(\.shape) == shapes, "\(kind)")
+      #expect(file.metadata["format"] == "pt")
+      let card = try DrafterCard(folder: path)
+      #expect(card?.method == kind.rawValue)
+    }
+  }
+
+  /// Whether two lists of numbers are nearly the same, as measured by their length.
+  private func close(
+    _ found: [Float], _ expected: [Float], within share: Float = 0.02,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    #expect(found.count == expected.count, sourceLocation: sourceLocation)
+    let distance = zip(found, expected).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+    let length = expected.reduce(Float(0)) { $0 + $1 * $1 }
+    #expect(distance <= share * share * length, sourceLocation: sourceLocation)
+  }
+}
+
+/// What transformers makes of the layout that tiny language models are written in.
+/// `Scripts/make_tiny_lm_goldens.py` makes it.
+@Suite struct TransformersTests {
+  private struct Golden: Decodable {
+    var tokens: [Int32]
+    var logits: [Float]
+  }
+
+  @Test("The trainer's network is transformers' Llama, tensor by tensor and in its logits")
+  func logits() throws {
+    let folder = Bundle.module.bundleURL.appendingPathComponent("Goldens/tiny-lm")
+    let golden = try JSONDecoder().decode(
+      Golden.self, from: Data(contentsOf: folder.appendingPathComponent("logits.json")))
+    let file = try SafetensorsFile(path: folder.path)
+    var random = SeededRandom(seed: 1)
+    let network = TinyLMNetwork(
+      BlockShape(hidden: 32, intermediate: 64, heads: 2, kvHeads: 1, headSize: 16), layers: 2,
+      vocabularySize: 160,
+      frequencies: RotaryConfiguration(theta: 10_000).frequencies(headDim: 16), random: &random)
+    let shapes = Dictionary(
+      uniqueKeysWithValues: network.parameters.map { ($0.name, $0.value.shape) })
+    #expect(file.tensors.mapValues(\.shape) == shapes)
+    for parameter in network.parameters {
+      let values = try file.floats(of: parameter.name, shape: parameter.value.shape)
+      parameter.value.data.update(from: values, count: values.count)
+    }
+    let graph = Graph(pool: try ComputePool(threads: 2))
+    let table = graph.parameter(network.embedding)
+    let count = golden.tokens.count
+    let states = network.states(
+      of: golden.tokens, positions: (0..<Int32(count)).map { $0 }, segments: [0..<count],
+      table: table, in: graph)
+    let found = graph.linear(states, table).value.values
+    let worst = zip(found, golden.logits).map { abs($0 - $1) }.max() ?? .infinity
+    let tolerance: Float = 1e-3
+    #expect(found.count == golden.logits.count && worst < tolerance)
+
+    // What we write is what transformers wrote, as far as it decides anything.
+    let ours = TinyLMTrainer.export(
+      network, theta: 10_000, contextLength: 256, cut: VocabularyCut(vocabularySize: 160)
+    ).configuration
+    let theirs = try #require(
+      try JSONSerialization.jsonObject(
+        with: Data(contentsOf: folder.appendingPathComponent("config.json"))) as? [String: Any])
+    for key in theirs.keys where ours[key] != nil {
+      #expect("\(ours[key] ?? 0)" == "\(theirs[key] ?? 0)" || key == "architectures", "\(key)")
+    }
+    #expect(Set(ours.keys).subtracting(theirs.keys) == ["rope_theta", "torch_dtype"])
+  }
+}
