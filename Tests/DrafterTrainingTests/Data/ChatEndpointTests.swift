@@ -35,6 +35,7 @@ import Testing
     defer { server.stop() }
     var endpoint = try ChatEndpoint(address: server.url, model: "far", key: "secret")
     endpoint.retryDelay = .milliseconds(5)
+    endpoint.longestDelay = .milliseconds(20)
     endpoint.attempts = 3
     try await body(endpoint)
   }
@@ -66,6 +67,9 @@ import Testing
       return Self.completion("\(body.messages.last?.content ?? "") at \(body.temperature)")
     } _: { endpoint in
       try await withFolder { folder in
+        // Failures may fall on one conversation several times.
+        var endpoint = endpoint
+        endpoint.attempts = 50
         let path = "\(folder)/out.jsonl"
         let prompts = (0..<6).map { Prompt(id: "\($0)", turns: ["ask \($0)", "more \($0)"]) }
         // The first run has only some of the prompts, and is torn.
