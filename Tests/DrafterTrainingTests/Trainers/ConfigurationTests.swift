@@ -24,12 +24,14 @@ import Testing
     #expect(try read("") == defaults)
   }
 
-  @Test("What a file says wrong is named", arguments: [
-    ("drafter:\n  headz: 3\n", "headz"), ("speed: 1\n", "speed"), ("coverage: 2\n", "coverage"),
-    ("drafter:\n  heads: many\n", "heads"), ("drafter: 3\n", "drafter"),
-    ("drafter:\n  heads: 99\n", "drafter.heads"), ("run:\n  clip: -1\n", "clip"),
-    ("a: [\n", "a.yaml"),
-  ])
+  @Test(
+    "What a file says wrong is named",
+    arguments: [
+      ("drafter:\n  headz: 3\n", "headz"), ("speed: 1\n", "speed"), ("coverage: 2\n", "coverage"),
+      ("drafter:\n  heads: many\n", "heads"), ("drafter: 3\n", "drafter"),
+      ("drafter:\n  heads: 99\n", "drafter.heads"), ("run:\n  clip: -1\n", "clip"),
+      ("a: [\n", "a.yaml"),
+    ])
   func mistakes(_ yaml: String, _ name: String) throws {
     let error = #expect(throws: TrainingError.self) { try read(yaml) }
     #expect(error?.description.contains(name) == true)

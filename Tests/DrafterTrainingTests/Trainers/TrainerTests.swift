@@ -49,7 +49,8 @@ import Testing
     #expect(losses[0] == losses[1])
   }
 
-  @Test("A cut drafter proposes frequent tokens only and says which", arguments: TrainerKind.allCases)
+  @Test(
+    "A cut drafter proposes frequent tokens only and says which", arguments: TrainerKind.allCases)
   func cut(_ kind: TrainerKind) throws {
     let setup = try tiny.setup(coverage: 0.6)
     let count = setup.cut.tokens.count
@@ -67,7 +68,8 @@ import Testing
     _ = try TrainedDrafter.load(folder: path, target: tiny.model)
   }
 
-  @Test("An exported drafter decodes, and validation measures how far", arguments: TrainerKind.allCases)
+  @Test(
+    "An exported drafter decodes, and validation measures how far", arguments: TrainerKind.allCases)
   func decodes(_ kind: TrainerKind) throws {
     let trainer = try kind.trainer(tiny.setup(probe: true))
     let figures = try trainer.validate()
