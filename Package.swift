@@ -86,6 +86,9 @@ let package = Package(
       name: "SpeculationTests", dependencies: drafting + ["Losslessness"],
       swiftSettings: strict),
     .testTarget(
+      name: "DrafterTests", dependencies: drafting + ["Losslessness"],
+      resources: [.copy("Goldens")], swiftSettings: strict),
+    .testTarget(
       name: "NunchiTests", dependencies: library,
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
