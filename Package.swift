@@ -89,7 +89,7 @@ let package = Package(
       name: "DrafterTests", dependencies: drafting + ["Losslessness"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
-      name: "NunchiTests", dependencies: library,
+      name: "NunchiTests", dependencies: library + ["Losslessness"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
       name: "DrafterTrainingTests", dependencies: library + ["DrafterTraining", "TrainingKernels"],
