@@ -86,7 +86,10 @@ let package = Package(
       name: "SpeculationTests", dependencies: drafting + ["Losslessness"],
       swiftSettings: strict),
     .testTarget(
-      name: "NunchiTests", dependencies: library,
+      name: "DrafterTests", dependencies: drafting + ["Losslessness"],
+      resources: [.copy("Goldens")], swiftSettings: strict),
+    .testTarget(
+      name: "NunchiTests", dependencies: library + ["Losslessness"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
       name: "DrafterTrainingTests", dependencies: library + ["DrafterTraining", "TrainingKernels"],

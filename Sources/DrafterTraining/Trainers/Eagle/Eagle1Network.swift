@@ -26,7 +26,10 @@ struct Eagle1Network: EagleNetwork {
   ) {
     headScales = sizes.states[0]
     embeddingScale = 1 / sizes.embedding
-    fuse = .matrix("fc.weight", rows: shape.hidden, columns: 2 * shape.hidden, &random)
+    fuse = .matrix("fc.weight", rows: shape.hidden, columns: 2 * shape.hidden, scale: 0.1, &random)
+    // At first the stream is the state as it is: what is nearly the same in all states need not be
+    // learned.
+    for row in 0..<shape.hidden { fuse.value.data[(2 * row + 1) * shape.hidden + row] += 1 }
     block = DecoderBlock(
       shape, prefix: "layers.0.", epsilon: epsilon, frequencies: frequencies, random: &random)
   }
