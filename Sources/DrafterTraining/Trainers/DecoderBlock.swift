@@ -37,27 +37,26 @@ struct DecoderBlock {
 
   /// - Parameters:
   ///   - prefix: of the tensors' names, such as `layers.0.`.
-  ///   - depth: how many such layers add to one stream, which scales what each adds at first.
+  ///   - outputScale: the size of what the layer adds to its stream at first.
   init(
-    _ shape: BlockShape, prefix: String, epsilon: Float, frequencies: [Double], depth: Int = 1,
-    random: inout SeededRandom
+    _ shape: BlockShape, prefix: String, epsilon: Float, frequencies: [Double],
+    outputScale: Float, random: inout SeededRandom
   ) {
     self.shape = shape
     self.epsilon = epsilon
     self.frequencies = frequencies
     let (queryWidth, kvWidth) = (shape.heads * shape.headSize, shape.kvHeads * shape.headSize)
-    let damped = 1 / Float(2 * depth).squareRoot()
     func matrix(_ name: String, _ rows: Int, _ columns: Int, scale: Float = 1) -> Parameter {
       .matrix(prefix + name + ".weight", rows: rows, columns: columns, scale: scale, &random)
     }
     query = matrix("self_attn.q_proj", queryWidth, shape.input)
     key = matrix("self_attn.k_proj", kvWidth, shape.input)
     value = matrix("self_attn.v_proj", kvWidth, shape.input)
-    output = matrix("self_attn.o_proj", shape.hidden, queryWidth, scale: damped)
+    output = matrix("self_attn.o_proj", shape.hidden, queryWidth, scale: outputScale)
     norm = .norm(prefix + "post_attention_layernorm.weight", columns: shape.hidden)
     gate = matrix("mlp.gate_proj", shape.intermediate, shape.hidden)
     up = matrix("mlp.up_proj", shape.intermediate, shape.hidden)
-    down = matrix("mlp.down_proj", shape.hidden, shape.intermediate, scale: damped)
+    down = matrix("mlp.down_proj", shape.hidden, shape.intermediate, scale: outputScale)
   }
 
   /// - Parameter scales: what the stream's columns are multiplied by before the feed-forward

@@ -66,6 +66,9 @@ extension Tensor {
     }
   }
 
+  /// Takes another's values, of the same shape.
+  func set(_ other: Tensor) { data.update(from: other.data, count: count) }
+
   func copy() -> Tensor {
     let result = Tensor(shape: shape)
     result.data.update(from: data, count: count)

@@ -1,5 +1,5 @@
-import DrafterTraining
 import Foundation
+import LanguageModels
 import Testing
 
 @testable import DrafterTraining
@@ -55,5 +55,26 @@ import Testing
   func whole() {
     let cut = VocabularyCut(counts: [3, 2, 1], coverage: 1)
     #expect(cut.isWhole && cut.tokens == [0, 1, 2])
+  }
+}
+
+@Suite struct LinearFitTests {
+  @Test("A linear map is found from its inputs and outputs")
+  func map() throws {
+    var random = SeededRandom(seed: 2)
+    func numbers(_ rows: Int, _ columns: Int) -> Tensor {
+      Tensor(shape: [rows, columns], (0..<rows * columns).map { _ in random.signed() })
+    }
+    let map = numbers(5, 12)
+    let pool = try ComputePool(threads: 2)
+    let fit = LinearFit(inputs: 12, outputs: 5, pool: pool)
+    for _ in 0..<3 {
+      let x = numbers(100, 12)
+      let graph = Graph(pool: pool)
+      fit.add(x, graph.linear(graph.constant(x), graph.constant(map)).value)
+    }
+    let worst = zip(fit.solution().values, map.values).map { abs($0 - $1) }.max() ?? .infinity
+    let tolerance: Float = 0.01
+    #expect(worst < tolerance)
   }
 }

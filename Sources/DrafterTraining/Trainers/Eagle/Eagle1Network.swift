@@ -26,12 +26,16 @@ struct Eagle1Network: EagleNetwork {
   ) {
     headScales = sizes.states[0]
     embeddingScale = 1 / sizes.embedding
-    fuse = .matrix("fc.weight", rows: shape.hidden, columns: 2 * shape.hidden, scale: 0.1, &random)
-    // At first the stream is the state as it is: what is nearly the same in all states need not be
-    // learned.
-    for row in 0..<shape.hidden { fuse.value.data[(2 * row + 1) * shape.hidden + row] += 1 }
+    fuse = .matrix("fc.weight", rows: shape.hidden, columns: 2 * shape.hidden, &random)
     block = DecoderBlock(
-      shape, prefix: "layers.0.", epsilon: epsilon, frequencies: frequencies, random: &random)
+      shape, prefix: "layers.0.", epsilon: epsilon, frequencies: frequencies,
+      outputScale: 0.1, random: &random)
+  }
+
+  /// At first the fusion alone predicts the next state, as well as a linear map can.
+  func prepare(_ setup: StateTraining) throws {
+    fuse.value.set(
+      try linearGuess(step: 0, embeddings: 1, embeddingsFirst: true, setup: setup))
   }
 
   func bind(to graph: Graph) -> any BoundEagleNetwork { Bound(self, graph) }

@@ -36,7 +36,14 @@ struct Eagle3Network: EagleNetwork {
     stateNorm = .norm("midlayer.hidden_norm.weight", columns: shape.hidden)
     finalNorm = .norm("norm.weight", columns: shape.hidden)
     block = DecoderBlock(
-      shape, prefix: "midlayer.", epsilon: epsilon, frequencies: frequencies, random: &random)
+      shape, prefix: "midlayer.", epsilon: epsilon, frequencies: frequencies,
+      outputScale: 0.1, random: &random)
+  }
+
+  /// At first the fusion alone predicts the next state, as well as it can without the next token.
+  func prepare(_ setup: StateTraining) throws {
+    fuse.value.set(
+      try linearGuess(step: 0, embeddings: 0, embeddingsFirst: false, setup: setup))
   }
 
   func bind(to graph: Graph) -> any BoundEagleNetwork { Bound(self, graph) }

@@ -43,10 +43,20 @@ struct HydraNetwork: StateNetwork {
           blocks: (0..<configuration.blocks).map {
             ResidualBlock(
               layout.block(head: head, layer: $0), rows: hidden,
-              columns: $0 == 0 ? columns : hidden, scale: $0 == 0 ? 1 : 0.1, random: &random)
+              columns: $0 == 0 ? columns : hidden, random: &random)
           }))
     }
     self.heads = heads
+  }
+
+  /// At first what the first blocks add to predicts each state, as well as a linear map can.
+  func prepare(_ setup: StateTraining) throws {
+    for (step, head) in heads.enumerated() {
+      let guess = try linearGuess(
+        step: step, embeddings: step + 1, embeddingsFirst: false, setup: setup)
+      guess.scaleRows(by: inputScales[0])
+      head.residual.weight.value.set(guess)
+    }
   }
 
   func outputs(_ start: DraftStart, steps: Int, in graph: Graph) -> [Variable] {

@@ -19,6 +19,8 @@ protocol StateNetwork {
   /// The most steps that it can draft.
   var mostSteps: Int { get }
 
+  /// Sets the weights to what is easily found from the data, for descent to start there.
+  func prepare(_ setup: StateTraining) throws
   /// For each step what the output matrix is applied to. (rows, hidden) each
   ///
   /// Step j of row r has read the tokens r+1 … r+1+j of the document and predicts the one after
@@ -26,6 +28,10 @@ protocol StateNetwork {
   func outputs(_ start: DraftStart, steps: Int, in graph: Graph) -> [Variable]
   /// The drafter in its public layout, for states and embeddings as the target has them.
   func export(_ setup: StateTraining) throws -> DrafterExport
+}
+
+extension StateNetwork {
+  func prepare(_ setup: StateTraining) throws {}
 }
 
 /// Where drafts of a batch start.

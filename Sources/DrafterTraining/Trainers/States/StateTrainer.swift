@@ -41,6 +41,7 @@ public final class StateTrainer: Trainer {
     self.losses = losses
     self.setup = setup
     self.options = options.merging(setup.options) { own, _ in own }
+    try network.prepare(setup)
     head = try setup.target.head(setup.cut)
     head.scaleColumns(by: network.headScales)
   }

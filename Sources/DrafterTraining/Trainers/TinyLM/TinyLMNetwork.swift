@@ -33,8 +33,8 @@ struct TinyLMNetwork {
         Layer(
           norm: .norm(prefix + "input_layernorm.weight", columns: shape.hidden),
           block: DecoderBlock(
-            shape, prefix: prefix, epsilon: epsilon, frequencies: frequencies, depth: count,
-            random: &random)))
+            shape, prefix: prefix, epsilon: epsilon, frequencies: frequencies,
+            outputScale: 1 / Float(2 * count).squareRoot(), random: &random)))
     }
     self.layers = layers
     norm = .norm("model.norm.weight", columns: shape.hidden)
