@@ -47,7 +47,8 @@ let package = Package(
       name: "Nunchi", dependencies: drafting + ["Tokenization"],
       resources: [.copy("TrainedDrafters")], swiftSettings: strict),
     // Debian's BLAS, for the matrix products of training.
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     // C: the rest of training's arithmetic, vectorised.
     .target(
       name: "TrainingKernels", linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),

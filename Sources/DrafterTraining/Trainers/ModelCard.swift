@@ -16,7 +16,7 @@ struct ModelCard {
     \(millions(export.parameterCount)) parameters; \(vocabulary) It is of no use with another \
     model.
 
-        nunchi generate \(target.identity.name) --drafter FOLDER --prompt "…"
+        nunchi generate \(target.identity.name) --trained FOLDER "…"
 
     ## Data
 
