@@ -42,6 +42,7 @@ extension CommandTests {
           verify                  Check that speculation changes nothing of a model's
                                   output.
           data                    Make the data that drafters are trained on.
+          train                   Train a drafter for a model.
           datastore               Build and inspect datastores, which the rest drafter
                                   retrieves from.
           models                  List, fetch and check models.
@@ -96,13 +97,17 @@ extension CommandTests {
           --system <system>       A system message; implies --chat.
           --drafter <drafter>     Who drafts: auto, none, prompt-lookup, recycling,
                                   suffix, rest, lookahead, draft-model,
-                                  cross-vocabulary, layer-skip, early-exit.
-                Several, divided by commas, draft together. auto is suffix,recycling,
-                as far as they pay; it is the default, with draft-model if
-                --draft-model is given.
+                                  cross-vocabulary, layer-skip, early-exit, medusa,
+                                  hydra, eagle, eagle3, tiny-lm.
+                Several, divided by commas, draft together. auto is suffix,recycling
+                and a drafter trained for the model where there is one, as far as they
+                pay; it is the default, with draft-model if --draft-model is given.
           --draft-model <draft-model>
                                   A smaller model that drafts, of the same vocabulary
                                   or of another.
+          --trained <folder>      The folder of a trained drafter.
+                One that 'nunchi train' made for the model, or that is shipped, if not
+                given.
           --cross-vocabulary <cross-vocabulary>
                                   How a draft model of another vocabulary drafts: auto,
                                   slem or tli. (values: auto, slem, tli; default: auto)
