@@ -30,6 +30,7 @@ struct DecoderBlock {
   let epsilon: Float
   /// Radians per position of each pair. (headSize / 2)
   let frequencies: [Double]
+  let gain: Float
   let query, key, value, output: Parameter
   let norm, gate, up, down: Parameter
 
@@ -37,12 +38,16 @@ struct DecoderBlock {
 
   /// - Parameters:
   ///   - prefix: of the tensors' names, such as `layers.0.`.
-  ///   - outputScale: the size of what the layer adds to its stream at first.
+  ///   - gain: what the layer's products are multiplied by before they join its stream, in
+  ///     training. Below 1 it makes their weights larger, and what an update does to the stream
+  ///     smaller.
+  ///   - outputScale: the size of these products at first, before the gain.
   init(
-    _ shape: BlockShape, prefix: String, epsilon: Float, frequencies: [Double],
+    _ shape: BlockShape, prefix: String, epsilon: Float, frequencies: [Double], gain: Float = 1,
     outputScale: Float, random: inout SeededRandom
   ) {
     self.shape = shape
+    self.gain = gain
     self.epsilon = epsilon
     self.frequencies = frequencies
     let (queryWidth, kvWidth) = (shape.heads * shape.headSize, shape.kvHeads * shape.headSize)
@@ -59,11 +64,7 @@ struct DecoderBlock {
     down = matrix("mlp.down_proj", shape.hidden, shape.intermediate, scale: outputScale)
   }
 
-  /// - Parameter scales: what the stream's columns are multiplied by before the feed-forward
-  ///   part's norm sees them; nil leaves them. (hidden)
-  func bind(to graph: Graph, scales: [Float]? = nil) -> BoundBlock {
-    BoundBlock(self, scales, graph)
-  }
+  func bind(to graph: Graph) -> BoundBlock { BoundBlock(self, graph) }
 }
 
 /// A decoder layer's weights as nodes of a graph.
@@ -77,13 +78,11 @@ struct BoundBlock {
   }
 
   private let block: DecoderBlock
-  private let scales: [Float]?
   private let graph: Graph
   private let query, key, value, output, norm, gate, up, down: Variable
 
-  fileprivate init(_ block: DecoderBlock, _ scales: [Float]?, _ graph: Graph) {
+  fileprivate init(_ block: DecoderBlock, _ graph: Graph) {
     self.block = block
-    self.scales = scales
     self.graph = graph
     query = graph.parameter(block.query)
     key = graph.parameter(block.key)
@@ -121,11 +120,14 @@ struct BoundBlock {
       query: queries, key: memory.key ?? keys, value: memory.value ?? values,
       extra: memory.drafted, heads: shape.heads, kvHeads: shape.kvHeads,
       scale: 1 / Float(shape.headSize).squareRoot(), segments: segments)
-    let stream = graph.add(residual, graph.linear(attended, output))
-    let seen = scales.map { graph.scaleColumns(of: stream, by: $0) } ?? stream
-    let normed = graph.rmsNorm(seen, weight: norm, epsilon: block.epsilon)
+    let stream = added(graph.linear(attended, output), to: residual)
+    let normed = graph.rmsNorm(stream, weight: norm, epsilon: block.epsilon)
     let inner = graph.swiGLU(gate: graph.linear(normed, gate), up: graph.linear(normed, up))
-    return graph.add(stream, graph.linear(inner, down))
+    return added(graph.linear(inner, down), to: stream)
+  }
+
+  private func added(_ change: Variable, to stream: Variable) -> Variable {
+    graph.add(stream, block.gain == 1 ? change : graph.scale(change, by: block.gain))
   }
 }
 

@@ -34,7 +34,7 @@ extension RunConfiguration {
   /// What suits drafters that learn from states.
   static var forStates: RunConfiguration {
     var run = RunConfiguration()
-    run.learningRate = 1e-3
+    run.learningRate = 5e-4
     run.validateEvery = 250
     run.bestFigure = chainAcceptanceFigure
     run.bestIsHighest = true

@@ -14,6 +14,11 @@ struct Eagle3Network: EagleNetwork {
   let fuse, embeddingNorm, stateNorm, finalNorm: Parameter
   let block: DecoderBlock
   private let epsilon: Float
+  /// What brings the columns of outputs to size 1. (hidden)
+  private let fromHead: [Float]
+
+  private static let fusionInput: Float = 0.1
+  private static let gain: Float = 0.2
 
   var parameters: [Parameter] {
     [fuse, embeddingNorm, stateNorm] + block.parameters + [finalNorm]
@@ -27,7 +32,10 @@ struct Eagle3Network: EagleNetwork {
     sizes: StateSizes, random: inout SeededRandom
   ) {
     inputs = layers.map(StateKind.layer)
-    headScales = sizes.states[layers.count]
+    let finalSizes = sizes.states[layers.count]
+    let streamSize = finalSizes.median
+    headScales = [Float](repeating: streamSize, count: shape.hidden)
+    fromHead = finalSizes.map { streamSize / $0 }
     inputScales = sizes.states.prefix(layers.count).map { $0.map { 1 / $0 } }
     self.epsilon = epsilon
     fuse = .matrix(
@@ -37,13 +45,16 @@ struct Eagle3Network: EagleNetwork {
     finalNorm = .norm("norm.weight", columns: shape.hidden)
     block = DecoderBlock(
       shape, prefix: "midlayer.", epsilon: epsilon, frequencies: frequencies,
-      outputScale: 0.1, random: &random)
+      gain: Self.gain, outputScale: 0.5, random: &random)
+    for column in 0..<shape.hidden { finalNorm.value.data[column] = 1 / fromHead[column] }
   }
 
   /// At first the fusion alone predicts the next state, as well as it can without the next token.
   func prepare(_ setup: StateTraining) throws {
-    fuse.value.set(
-      try linearGuess(step: 0, embeddings: 0, embeddingsFirst: false, setup: setup))
+    let guess = try linearGuess(step: 0, embeddings: 0, embeddingsFirst: false, setup: setup)
+    guess.scaleRows(by: fromHead)
+    guess.scale(by: 1 / Self.fusionInput)
+    fuse.value.set(guess)
   }
 
   func bind(to graph: Graph) -> any BoundEagleNetwork { Bound(self, graph) }
@@ -51,10 +62,13 @@ struct Eagle3Network: EagleNetwork {
   func exportedWeights() -> [(name: String, value: Tensor)] {
     parameters.map { parameter in
       let value = parameter.value.copy()
-      if parameter.name == fuse.name {
+      switch parameter.name {
+      case fuse.name:
         value.scaleColumns(by: inputScales.flatMap { $0 })
-      } else if parameter.name == finalNorm.name {
-        for column in 0..<value.count { value.data[column] *= headScales[column] }
+        value.scale(by: Self.fusionInput)
+      case block.output.name, block.down.name: value.scale(by: Self.gain)
+      case finalNorm.name: value.scaleColumns(by: headScales)
+      default: break
       }
       return (parameter.name, value)
     }
@@ -77,7 +91,8 @@ struct Eagle3Network: EagleNetwork {
     }
 
     func start(from states: [Tensor]) -> Variable {
-      graph.linear(graph.concatenate(states.map { graph.constant($0) }), fuse)
+      let seen = graph.concatenate(states.map { graph.constant($0) })
+      return graph.linear(graph.scale(seen, by: Eagle3Network.fusionInput), fuse)
     }
 
     func step(

@@ -55,6 +55,8 @@ public struct StateTraining {
       index += 1
       rows += batch.rows
     }
+    // Blocks of sizes that training does not ask for.
+    TensorMemory.trim()
   }
 
   /// The acceptance length of a drafter, measured by decoding; nothing without a probe.
