@@ -6,9 +6,6 @@ public struct TinyLMConfiguration: DrafterConfiguration {
   public var heads = 4
   public var kvHeads = 2
   public var headSize = 64
-  /// Starts from as many of the target's own first layers, with its embedding and its sizes; 0:
-  /// from nothing, with the sizes above.
-  public var fromLayers = 0
   /// Weight of the cross-entropy of the text's own tokens.
   public var textWeight = 0.5
   /// Weight of the divergence from the target's distribution, where its states are there.
@@ -22,7 +19,7 @@ public struct TinyLMConfiguration: DrafterConfiguration {
     [
       "hidden": "\(hidden)", "layers": "\(layers)", "intermediate": "\(intermediate)",
       "heads": "\(heads)", "kv heads": "\(kvHeads)", "head size": "\(headSize)",
-      "from layers": "\(fromLayers)", "text weight": "\(textWeight)",
+      "text weight": "\(textWeight)",
       "target weight": "\(targetWeight)", "prompt weight": "\(promptWeight)",
     ]
   }
@@ -40,7 +37,6 @@ public struct TinyLMConfiguration: DrafterConfiguration {
     try checkRange("drafter.heads", heads, 1...128)
     try checkRange("drafter.kvHeads", kvHeads, 1...heads)
     try checkRange("drafter.headSize", headSize, 16...256, multipleOf: 16)
-    try checkRange("drafter.fromLayers", fromLayers, 0...64)
     try checkRange("drafter.textWeight", textWeight, 0...1000)
     try checkRange("drafter.targetWeight", targetWeight, 0...1000)
     try checkRange("drafter.promptWeight", promptWeight, 0...1)
