@@ -17,7 +17,8 @@ extension CommandTests {
         (
           generate + ["--drafter", "crystal-ball"],
           "--drafter: expected one of auto, none, prompt-lookup, recycling, suffix, rest, lookahead, "
-            + "draft-model, cross-vocabulary, layer-skip, early-exit, found crystal-ball"
+            + "draft-model, cross-vocabulary, layer-skip, early-exit, medusa, hydra, eagle, eagle3, "
+            + "tiny-lm, found crystal-ball"
         ),
         (generate + ["--drafter", "draft-model"], "expected --draft-model MODEL"),
         (
