@@ -1,10 +1,10 @@
 import Foundation
 import Synchronization
 
-/// Control-C, turned from the end of the program into a flag.
+/// Control-C and termination, turned from the end of the program into a flag.
 final class Interrupt {
   private let flag: Flag
-  private let source: any DispatchSourceSignal
+  private let sources: [any DispatchSourceSignal]
 
   final class Flag: Sendable {
     let value = Atomic(false)
@@ -12,15 +12,17 @@ final class Interrupt {
 
   init() {
     let flag = Flag()
-    signal(SIGINT, SIG_IGN)
-    let source = DispatchSource.makeSignalSource(signal: SIGINT, queue: .global())
-    source.setEventHandler {
-      // A second one, with the first not yet heeded, ends the program.
-      if flag.value.exchange(true, ordering: .relaxed) { exit(130) }
+    sources = [SIGINT, SIGTERM].map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler {
+        // A second one, with the first not yet heeded, ends the program.
+        if flag.value.exchange(true, ordering: .relaxed) { exit(128 + number) }
+      }
+      source.resume()
+      return source
     }
-    source.resume()
     self.flag = flag
-    self.source = source
   }
 
   var came: Bool { flag.value.load(ordering: .relaxed) }
