@@ -103,16 +103,21 @@ struct TrainArguments: ParsableArguments {
   }
 
   /// Trains, and shows the progress.
-  /// - Parameter layers: those whose states the drafter starts from, beside the final ones.
+  /// - Parameters:
+  ///   - layers: those whose states the drafter starts from, beside the final ones.
+  ///   - adjust: what options of one kind of drafter set.
   func train<Drafter: DrafterConfiguration>(
     _ method: String, on model: Model, layers: [Int] = [],
     _ defaults: TrainingConfiguration<Drafter>,
+    adjust: (inout TrainingConfiguration<Drafter>) -> Void = { _ in },
     makeTrainer: (StateTraining, Drafter) throws -> any Trainer
   ) throws {
     let folder =
       out ?? TrainingJob<Drafter>.standardFolder(method: method, model: model)
+    var configuration = try configuration(defaults)
+    adjust(&configuration)
     var job = TrainingJob(
-      method: method, model: model, layers: layers, configuration: try configuration(defaults),
+      method: method, model: model, layers: layers, configuration: configuration,
       data: data, folder: folder, version: RootCommand.configuration.version)
     job.hours = hours
     let interrupt = Interrupt()
@@ -228,12 +233,38 @@ struct TrainHydraCommand: AsyncParsableCommand {
 struct TrainTinyLMCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tiny-lm",
-    abstract: "A tiny language model with the target's vocabulary.")
+    abstract: "A tiny language model with the target's vocabulary.",
+    discussion: """
+      It can be pretrained on text (--pretrain, with --data from 'nunchi data corpus'), and then go \
+      on with the target's own answers (--start, the pretrained drafter's folder).
+
+      Example:
+        nunchi train tiny-lm --target SmolLM2-135M --pretrain --data corpus/train.jsonl -o pre
+        nunchi train tiny-lm --target SmolLM2-135M --start pre --data states -o drafter
+      """)
 
   @OptionGroup var arguments: TrainArguments
 
+  @Option(
+    help: """
+      What it starts from: random, target (the target's own first layers), or the folder of a tiny \
+      language model.
+      """)
+  var start: String?
+
+  @Flag(help: "Learn from the text alone, without the target's states.")
+  var pretrain = false
+
   func run() async throws {
     let model = try loadModel(arguments.target, threads: arguments.threads)
-    try arguments.train("tiny-lm", on: model, .tinyLM) { try TinyLMTrainer($1, setup: $0) }
+    try arguments.train(
+      "tiny-lm", on: model, .tinyLM,
+      adjust: { configuration in
+        if let start { configuration.drafter.start = start }
+        guard pretrain else { return }
+        configuration.drafter.textWeight = 1
+        configuration.drafter.targetWeight = 0
+      },
+      makeTrainer: { try TinyLMTrainer($1, setup: $0) })
   }
 }

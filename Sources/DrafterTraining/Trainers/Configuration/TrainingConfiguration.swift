@@ -3,8 +3,14 @@ import Yams
 
 /// The sizes and losses of one kind of drafter.
 public protocol DrafterConfiguration: Codable, Sendable, Equatable {
+  /// Whether it learns from the target's states; if not, texts will do.
+  var usesStates: Bool { get }
   /// - Throws: `TrainingError.setting`, naming the first setting that makes no sense.
   func check() throws
+}
+
+extension DrafterConfiguration {
+  public var usesStates: Bool { true }
 }
 
 /// All that a configuration file of `nunchi train` can say.

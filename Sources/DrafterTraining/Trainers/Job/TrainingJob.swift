@@ -22,7 +22,8 @@ public enum JobEvent {
 public struct TrainingJob<Drafter: DrafterConfiguration> {
   public let model: Model
   public let folder: String
-  /// A folder of hidden states, or a file of conversations; nil makes data.
+  /// A folder of hidden states, or a file of conversations (of texts too for a drafter that learns
+  /// without states); nil makes data.
   public let data: String?
   /// Hours of training proper, whatever the configuration says of steps; nil: what it says.
   public var hours: Double?
@@ -69,11 +70,9 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
       throw TrainingError.file(path: work, reason: "cannot be made a folder: \(error)")
     }
     let metadata = try HiddenStateMetadata(of: model)
-    let states = try prepareStates(metadata, isCancelled, report)
+    let (training, held) = try prepareDocuments(metadata, isCancelled, report)
 
     report(.phase("counting tokens"))
-    let (training, held) = try states.split(
-      validation: configuration.validation.share, seed: configuration.run.seed)
     let setup = try StateTraining(
       target: TrainingTarget(
         model: model.transformer,
@@ -96,6 +95,28 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
   }
 
   // MARK: - Data
+
+  /// What is learned from, and what is held out.
+  private func prepareDocuments(
+    _ metadata: HiddenStateMetadata, _ isCancelled: @escaping () -> Bool,
+    _ report: @escaping (JobEvent) -> Void
+  ) throws -> (training: any StateSource, held: any StateSource) {
+    let (share, seed) = (configuration.validation.share, configuration.run.seed)
+    var isFolder: ObjCBool = false
+    if let data, !configuration.drafter.usesStates,
+      FileManager.default.fileExists(atPath: data, isDirectory: &isFolder), !isFolder.boolValue
+    {
+      report(.phase("reading texts"))
+      let (training, held) = try TextDocuments(
+        path: data, model: model,
+        contextLength: min(2048, configuration.run.batchTokens, model.transformer.contextLength)
+      ).split(validation: share, seed: seed)
+      return (training, held)
+    }
+    let (training, held) = try prepareStates(metadata, isCancelled, report)
+      .split(validation: share, seed: seed)
+    return (training, held)
+  }
 
   private func prepareStates(
     _ metadata: HiddenStateMetadata, _ isCancelled: @escaping () -> Bool,
@@ -158,7 +179,7 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
       states: states, isCancelled: isCancelled, report: { report(.data($0, unit: "answers")) })
   }
 
-  private func cut(_ training: HiddenStateSet) throws -> VocabularyCut {
+  private func cut(_ training: any StateSource) throws -> VocabularyCut {
     let size = model.transformer.vocabularySize
     guard configuration.coverage < 1 else { return VocabularyCut(vocabularySize: size) }
     return VocabularyCut(
@@ -166,7 +187,7 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
       coverage: configuration.coverage, always: model.tokenizer.endOfGeneration)
   }
 
-  private func probe(_ held: HiddenStateSet) throws -> AcceptanceProbe? {
+  private func probe(_ held: any StateSource) throws -> AcceptanceProbe? {
     let wanted = configuration.validation
     guard wanted.prompts > 0 else { return nil }
     return AcceptanceProbe(

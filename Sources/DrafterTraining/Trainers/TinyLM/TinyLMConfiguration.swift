@@ -1,5 +1,8 @@
 /// The sizes of a tiny language model and how it is trained.
 public struct TinyLMConfiguration: DrafterConfiguration {
+  /// What it starts from: `random` weights; `target`, the target's own embedding and first layers;
+  /// or the folder of a tiny language model. The latter two say its sizes, whatever is said below.
+  public var start = "random"
   public var hidden = 256
   public var layers = 4
   public var intermediate = 768
@@ -8,16 +11,19 @@ public struct TinyLMConfiguration: DrafterConfiguration {
   public var headSize = 64
   /// Weight of the cross-entropy of the text's own tokens.
   public var textWeight = 0.5
-  /// Weight of the divergence from the target's distribution, where its states are there.
+  /// Weight of the divergence from the target's distribution; 0 learns from text alone.
   public var targetWeight = 1.0
   /// What a token counts that the target did not write, one that it did counting 1.
   public var promptWeight = 0.1
 
   public init() {}
 
+  public var usesStates: Bool { targetWeight > 0 }
+
   var options: [String: String] {
     [
-      "hidden": "\(hidden)", "layers": "\(layers)", "intermediate": "\(intermediate)",
+      "start": start, "hidden": "\(hidden)", "layers": "\(layers)",
+      "intermediate": "\(intermediate)",
       "heads": "\(heads)", "kv heads": "\(kvHeads)", "head size": "\(headSize)",
       "text weight": "\(textWeight)",
       "target weight": "\(targetWeight)", "prompt weight": "\(promptWeight)",
@@ -40,6 +46,10 @@ public struct TinyLMConfiguration: DrafterConfiguration {
     try checkRange("drafter.textWeight", textWeight, 0...1000)
     try checkRange("drafter.targetWeight", targetWeight, 0...1000)
     try checkRange("drafter.promptWeight", promptWeight, 0...1)
+    guard textWeight + targetWeight > 0 else {
+      throw TrainingError.setting(
+        name: "drafter.textWeight", expected: "more than 0, or a targetWeight", found: "0")
+    }
     guard heads % kvHeads == 0 else {
       throw TrainingError.setting(
         name: "drafter.kvHeads", expected: "a divisor of heads, which is \(heads)",

@@ -1,3 +1,5 @@
+import LanguageModels
+
 /// A small Llama whose embedding is its output matrix.
 struct TinyLMNetwork {
   let embedding, norm: Parameter
@@ -38,6 +40,23 @@ struct TinyLMNetwork {
     }
     self.layers = layers
     norm = .norm("model.norm.weight", columns: shape.hidden)
+  }
+
+  /// The first layers of a model, with its embedding and last norm.
+  init(_ weights: PlainWeights, layers count: Int) throws {
+    let model = weights.configuration
+    var unused = SeededRandom(seed: 0)
+    self.init(
+      BlockShape(
+        hidden: model.hiddenSize, intermediate: model.intermediateSize, heads: model.headCount,
+        kvHeads: model.kvHeadCount, headSize: model.headDim),
+      layers: count, vocabularySize: model.vocabularySize, epsilon: model.normEpsilon,
+      frequencies: model.rotaries[0].frequencies(headDim: model.headDim), random: &unused)
+    for parameter in parameters {
+      let shape = parameter.value.shape
+      parameter.value.set(
+        Tensor(shape: shape, try weights.floats(of: parameter.name, shape: shape)))
+    }
   }
 
   /// What the output matrix is applied to. (rows, hidden)

@@ -20,14 +20,33 @@ public final class TinyLMTrainer: Trainer {
   /// - Throws: `TrainingError.setting` for sizes that make no sense.
   public convenience init(_ configuration: TinyLMConfiguration, setup: StateTraining) throws {
     try configuration.check()
-    var random = SeededRandom(seed: setup.seed, stream: .max)
-    try self.init(
-      TinyLMNetwork(
+    let start: PlainWeights
+    var count = configuration.layers
+    switch configuration.start {
+    case "random":
+      var random = SeededRandom(seed: setup.seed, stream: .max)
+      let network = TinyLMNetwork(
         configuration.shape, layers: configuration.layers,
         vocabularySize: setup.target.model.vocabularySize,
         frequencies: RotaryConfiguration(theta: TinyLMNetwork.theta)
-          .frequencies(headDim: configuration.headSize), random: &random),
-      theta: TinyLMNetwork.theta, configuration, setup: setup)
+          .frequencies(headDim: configuration.headSize), random: &random)
+      try self.init(network, theta: TinyLMNetwork.theta, configuration, setup: setup)
+      return
+    case "target": start = try PlainWeights(of: setup.target.model)
+    case let folder:
+      start = try PlainWeights(folder: folder)
+      count = start.configuration.layerCount
+    }
+    let vocabulary = (setup.target.model.vocabularySize, start.configuration.vocabularySize)
+    guard vocabulary.0 == vocabulary.1 else {
+      throw TrainingError.setting(
+        name: "drafter.start", expected: "a model of the target's \(vocabulary.0) tokens",
+        found: "\(vocabulary.1)")
+    }
+    try checkRange("drafter.layers", count, 1...start.configuration.layerCount)
+    try self.init(
+      TinyLMNetwork(start, layers: count), theta: start.configuration.rotaries[0].theta,
+      configuration, setup: setup)
   }
 
   init(
@@ -52,7 +71,7 @@ public final class TinyLMTrainer: Trainer {
     }
     let loss = graph.headLoss(
       states, head: head, targets: targets,
-      teacher: configuration.targetWeight > 0
+      teacher: configuration.usesStates
         ? .hidden(batch.states(.final).gathered(rows), weight: teacher) : nil,
       weights: weights, crossEntropy: Float(configuration.textWeight),
       divergence: Float(configuration.targetWeight))
@@ -88,8 +107,12 @@ public final class TinyLMTrainer: Trainer {
     try setup.forEachValidationBatch { batch in
       let graph = Graph(pool: setup.target.model.pool)
       let (rows, head, states) = forward(batch, all: true, in: graph)
+      let usesStates = configuration.usesStates
       let loss = graph.headLoss(
-        states, head: head, teacher: .hidden(batch.states(.final).gathered(rows), weight: teacher),
+        states, head: head,
+        targets: usesStates ? nil : rows.map { setup.cut.places[Int(batch.tokens[$0 + 1])] },
+        teacher: usesStates
+          ? .hidden(batch.states(.final).gathered(rows), weight: teacher) : nil,
         weights: rows.map { batch.answer[$0 + 1] == 1 ? 1 : 0 })
       let best = Dictionary(
         uniqueKeysWithValues: zip(
@@ -101,7 +124,8 @@ public final class TinyLMTrainer: Trainer {
         }
         counts.add(
           step: step, best: starts.compactMap { ahead[$0].flatMap { best[$0] } }, rows: starts,
-          targets: starts.compactMap { ahead[$0] }, divergence: loss.divergence, batch: batch)
+          targets: starts.compactMap { ahead[$0] },
+          divergence: usesStates ? loss.divergence : loss.crossEntropy, batch: batch)
       }
       if let failure = graph.failure { throw failure }
     }

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Makes the shipped drafters again: the target writes prompts, answers them, and a drafter learns
+# from its answers and states.
+#   Scripts/make_drafters.sh [MODEL…]
+# MODEL is SmolLM2-135M or Qwen2.5-Coder-1.5B; both if none is named. On two cores the first takes
+# about an hour and a half, the second about two. What is done lies in the folder
+# ${NUNCHI_CACHE:-~/.cache/nunchi}/make-drafters; after an interruption the same command goes on.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+PATH="$root/.build/release:$PATH"
+work=${NUNCHI_CACHE:-$HOME/.cache/nunchi}/make-drafters
+settings=$root/Scripts/drafters
+
+# prompts MODEL COUNT SEED: the model's own prompts.
+prompts() {
+  nunchi data prompts "$1" --count "$2" --seed "$3" --temperature 0.8 --max-tokens 128 --batch 32 \
+    --output prompts.jsonl
+}
+
+# answers MODEL OPTIONS…: its answers, with its states.
+answers() {
+  local model=$1
+  shift
+  nunchi data self-distil "$model" --prompts prompts.jsonl --output answers.jsonl --batch 32 \
+    --states states "$@"
+}
+
+# ship MODEL: trains, and puts the drafter among those that come with Nunchi.
+ship() {
+  local goal=$root/Sources/Nunchi/TrainedDrafters/$1/eagle
+  cp "$settings/$1.yaml" eagle.yaml
+  nunchi train eagle --target "$1" --data states --config eagle.yaml --out eagle
+  mkdir -p "$goal"
+  cp eagle/{README.md,config.json,model.safetensors,nunchi.json,frequent_tokens.json} "$goal"
+  echo "make_drafters: $goal"
+}
+
+for model in "${@:-SmolLM2-135M}" $([[ $# -eq 0 ]] && echo Qwen2.5-Coder-1.5B); do
+  nunchi models fetch "$model"
+  mkdir -p "$work/$model"
+  (
+    cd "$work/$model"
+    case $model in
+    SmolLM2-135M)
+      prompts "$model" 1800 0
+      answers "$model" --temperatures 0,0.7 --max-tokens 256
+      ;;
+    Qwen2.5-Coder-1.5B)
+      prompts "$model" 900 0
+      answers "$model" --temperatures 0,0.7 --draw-temperature --max-tokens 192
+      ;;
+    *)
+      echo "make_drafters: expected SmolLM2-135M or Qwen2.5-Coder-1.5B, found $model" >&2
+      exit 1
+      ;;
+    esac
+    ship "$model"
+  )
+done

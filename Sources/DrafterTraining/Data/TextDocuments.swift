@@ -1,0 +1,103 @@
+import Foundation
+import Nunchi
+
+/// Documents without states, for drafters that learn from text alone: a corpus, or conversations.
+public final class TextDocuments: StateSource {
+  public let hiddenSize: Int
+  public let layers: [Int] = []
+  public var documentCount: Int { documents.count }
+  public let rowCount: Int
+
+  private let documents: [TokenizedConversation]
+  private let order: DocumentOrder
+
+  /// - Parameter hiddenSize: what the states would have.
+  public init(_ documents: [TokenizedConversation], hiddenSize: Int) {
+    self.documents = documents.filter { !$0.tokens.isEmpty }
+    self.hiddenSize = hiddenSize
+    rowCount = self.documents.reduce(0) { $0 + $1.tokens.count }
+    order = DocumentOrder(lengths: self.documents.map(\.tokens.count))
+  }
+
+  /// Reads JSON lines: `{"text": …}` as `nunchi data corpus` writes them, every token of which
+  /// counts, or conversations, of which the answers do.
+  /// - Parameter contextLength: a longer document is cut into several.
+  /// - Throws: `ModelFileError` or `TrainingError.line`.
+  public convenience init(path: String, model: Model, contextLength: Int) throws {
+    struct Line: Decodable {
+      var text: String?
+    }
+    let lines = try TextLines(path: path)
+    let encoder = ConversationEncoder(model: model)
+    let decoder = JSONDecoder()
+    var conversations = ConversationFile(lines: lines).makeIterator()
+    var documents: [TokenizedConversation] = []
+    for line in lines {
+      let conversation = conversations.next()
+      if let text = try line.decoded(Line.self, by: decoder).text {
+        let tokens = model.tokenizer.encode(text)
+        documents.append(
+          TokenizedConversation(id: "\(line.number)", tokens: tokens, answers: [0..<tokens.count]))
+      } else if let document = try conversation.map({ try encoder.tokens(of: $0.get()) }) ?? nil {
+        documents.append(document)
+      }
+    }
+    self.init(
+      documents.flatMap { $0.pieces(of: contextLength) },
+      hiddenSize: model.transformer.hiddenSize)
+  }
+
+  /// The same documents in two parts, by a hash of what comes before each one's first answer, or of
+  /// the whole of a text.
+  /// - Parameter validation: the share of the second part, from 0 to 1.
+  public func split(
+    validation: Double, seed: UInt64
+  ) -> (training: TextDocuments, validation: TextDocuments) {
+    func isHeld(_ document: TokenizedConversation) -> Bool {
+      let prompt = document.answers.first?.lowerBound ?? 0
+      let hash = document.tokens.prefix(prompt > 0 ? prompt : document.tokens.count)
+        .withUnsafeBytes { stableHash($0) }
+      var random = SeededRandom(seed: hash ^ seed)
+      return Double(random.next() >> 11) * 0x1p-53 < validation
+    }
+    return (
+      TextDocuments(documents.filter { !isHeld($0) }, hiddenSize: hiddenSize),
+      TextDocuments(documents.filter(isHeld), hiddenSize: hiddenSize)
+    )
+  }
+
+  public func batch(at index: Int, seed: UInt64, rows: Int) throws -> StateBatch {
+    batch(of: order.documents(at: index, seed: seed, rows: rows), rows: rows)
+  }
+
+  public func batch(inOrder index: Int, rows: Int) throws -> StateBatch? {
+    order.documents(inOrder: index, rows: rows).map { batch(of: $0, rows: rows) }
+  }
+
+  private func batch(of indices: [Int], rows: Int) -> StateBatch {
+    StateBatch(
+      indices.map { index in
+        let document = documents[index].prefix(rows)
+        return (document.tokens, document.answerMask, NoStates())
+      }, hiddenSize: hiddenSize)
+  }
+
+  private struct NoStates: DocumentStates {
+    func withBits(_ kind: StateKind, _ body: (UnsafePointer<UInt16>) -> Void) {
+      preconditionFailure("texts have no states")
+    }
+  }
+}
+
+extension TokenizedConversation {
+  /// The same in pieces of at most so many tokens.
+  fileprivate func pieces(of count: Int) -> [TokenizedConversation] {
+    stride(from: 0, to: tokens.count, by: count).map { start in
+      let range = start..<min(start + count, tokens.count)
+      return TokenizedConversation(
+        id: id, tokens: Array(tokens[range]),
+        answers: answers.map { $0.clamped(to: range) }.filter { !$0.isEmpty }
+          .map { $0.lowerBound - start..<$0.upperBound - start })
+    }
+  }
+}
