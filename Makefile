@@ -9,7 +9,7 @@ MODELS := SmolLM2-135M Gemma-3-270M Qwen2.5-Coder-0.5B Qwen2.5-Coder-1.5B
 # Targets run in the order in which they are named, also under -j.
 .NOTPARALLEL:
 .PHONY: help install build build-tests demo test test-all run-tests example fetch fetch-all \
-	bench lint format
+	drafters bench lint format
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -27,6 +27,9 @@ demo: install build ## Decodes plainly and speculatively, side by side, on SmolL
 test: install lint build-tests fetch example run-tests ## Runs the test suite (98 MB model)
 
 test-all: install lint build-tests fetch-all example run-tests ## Runs it with all models (2 GB)
+
+drafters: install build ## Trains the shipped drafters again (hours)
+	Scripts/make_drafters.sh
 
 bench: install build fetch-all ## Compares with llama.cpp in one interleaved run (slow)
 	python3 Benchmarks/compare_peers.py

@@ -34,7 +34,9 @@ extension RunConfiguration {
   /// What suits drafters that learn from states.
   static var forStates: RunConfiguration {
     var run = RunConfiguration()
-    run.learningRate = 5e-4
+    run.batchTokens = 1024
+    run.learningRate = 2e-3
+    run.warmupShare = 0.03
     run.validateEvery = 250
     run.bestFigure = chainAcceptanceFigure
     run.bestIsHighest = true

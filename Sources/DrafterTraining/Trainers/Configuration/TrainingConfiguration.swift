@@ -28,7 +28,7 @@ public struct TrainingConfiguration<Drafter: DrafterConfiguration>: Codable, Sen
   public var drafter: Drafter
   /// The share of the target's text that the drafter's tokens make up, from 0 to 1; 1 lets it
   /// propose every token.
-  public var coverage = 0.98
+  public var coverage = 0.96
   /// How often training sees all data; 0: as often as `run.steps` brings about.
   public var epochs = 4.0
   public var data = DataConfiguration()
@@ -52,7 +52,7 @@ public struct TrainingConfiguration<Drafter: DrafterConfiguration>: Codable, Sen
 /// Where training data come from when none are given: the target answers prompts.
 public struct DataConfiguration: Codable, Sendable, Equatable {
   /// Prompts that are drawn from the target itself.
-  public var prompts = 1200
+  public var prompts = 600
   /// Answers that a prompt gets, one for each temperature.
   public var temperatures = [0.0, 0.7]
   /// Tokens of an answer at most.

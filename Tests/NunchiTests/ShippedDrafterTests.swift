@@ -1,0 +1,85 @@
+import Drafters
+import Foundation
+import ModelFiles
+import Speculation
+import Testing
+
+@testable import Nunchi
+
+@Suite("Shipped drafters") struct ShippedDrafterTests {
+  static let folders = TrainedDrafterShelf.shipped.map(TrainedDrafterShelf.drafters) ?? []
+
+  @Test("there is one for the default model and one for the large target")
+  func targets() throws {
+    let targets = try Set(Self.folders.compactMap { try DrafterCard(folder: $0)?.target.name })
+    #expect(targets.isSuperset(of: ["SmolLM2-135M", "Qwen2.5-Coder-1.5B"]))
+  }
+
+  @Test("each is small, says what it was made for and from, and carries a card")
+  func provenance() throws {
+    struct Made: Decodable {
+      struct Provenance: Decodable {
+        struct File: Decodable { var sha256: String }
+        var command: [String]
+        var commit: String?
+        var data: [File]
+        var seeds: [String: UInt64]
+      }
+      var provenance: Provenance
+    }
+    let catalogue = try ModelCatalogue.standard()
+    for folder in Self.folders {
+      let card = try #require(try DrafterCard(folder: folder))
+      #expect(catalogue.entries.contains { $0.sha256 == card.target.sha256 }, "\(folder)")
+      var bytes = 0
+      for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+        bytes +=
+          try FileManager.default.attributesOfItem(atPath: "\(folder)/\(name)")[.size] as? Int ?? 0
+      }
+      #expect(bytes < 30_000_000, "\(folder): \(bytes) bytes")
+      let made = try JSONDecoder().decode(
+        Made.self, from: Data(contentsOf: URL(fileURLWithPath: "\(folder)/nunchi.json"))
+      ).provenance
+      #expect(!made.data.isEmpty && made.data.allSatisfy { $0.sha256.count == 64 })
+      #expect(made.commit != nil && made.seeds["training"] != nil)
+      #expect(!made.command.contains { $0.contains("/") }, "paths of a machine: \(made.command)")
+      #expect(try String(contentsOfFile: "\(folder)/README.md", encoding: .utf8).count > 500)
+    }
+  }
+
+  @Test("auto takes it for the model's file, the words stay the same, and drafts are accepted")
+  func decodes() async throws {
+    let model = try await TestModels.smol.value
+    let shipped = try #require(TrainedDrafterShelf.shipped)
+    let folder = try #require(
+      try Self.folders.first {
+        try DrafterCard(folder: $0)?.target.sha256 == model.fileChecksum()
+      })
+    #expect(folder.hasPrefix(shipped))
+    #expect(try model.trainedDrafter() != nil)
+    var choice = DrafterChoice(named: try model.trainedDrafter(folder: folder).method)
+    choice.trainedFolder = folder
+    let questions = [
+      "What are the health benefits of drinking green tea?",
+      "Write a short story about a lighthouse keeper and a lost ship.",
+    ]
+    var drafted = SpeculationStatistics([])
+    for question in questions {
+      var outputs: [[Int32]] = []
+      for options in [
+        GenerationOptions(drafter: .none, maxTokens: 80),
+        GenerationOptions(drafter: choice, draftLength: 4, maxTokens: 80),
+      ] {
+        let messages = [ChatMessage(role: "user", content: question)]
+        for try await event in model.generate(messages, options: options) {
+          guard case .finished(let result) = event else { continue }
+          outputs.append(result.tokens)
+          if outputs.count == 2 { drafted.merge(SpeculationStatistics(result.traces)) }
+        }
+      }
+      #expect(outputs.count == 2 && outputs[0] == outputs[1], "\(question)")
+    }
+    let expected = 1.6
+    #expect(drafted.acceptanceLength > expected, "\(drafted.acceptanceLength)")
+  }
+}
