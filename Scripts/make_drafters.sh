@@ -12,9 +12,9 @@ PATH="$root/.build/release:$PATH"
 work=${NUNCHI_CACHE:-$HOME/.cache/nunchi}/make-drafters
 settings=$root/Scripts/drafters
 
-# prompts MODEL COUNT SEED: the model's own prompts.
+# prompts MODEL COUNT: the model's own prompts.
 prompts() {
-  nunchi data prompts "$1" --count "$2" --seed "$3" --temperature 0.8 --max-tokens 128 --batch 32 \
+  nunchi data prompts "$1" --count "$2" --temperature 0.8 --max-tokens 128 --batch 32 \
     --output prompts.jsonl
 }
 
@@ -22,8 +22,7 @@ prompts() {
 answers() {
   local model=$1
   shift
-  nunchi data self-distil "$model" --prompts prompts.jsonl --output answers.jsonl --batch 32 \
-    --states states "$@"
+  nunchi data self-distil "$model" --output answers.jsonl --batch 32 --states states "$@"
 }
 
 # ship MODEL: trains, and puts the drafter among those that come with Nunchi.
@@ -36,19 +35,24 @@ ship() {
   echo "make_drafters: $goal"
 }
 
-for model in "${@:-SmolLM2-135M}" $([[ $# -eq 0 ]] && echo Qwen2.5-Coder-1.5B); do
+if [[ $# -eq 0 ]]; then set -- SmolLM2-135M Qwen2.5-Coder-1.5B; fi
+for model in "$@"; do
   nunchi models fetch "$model"
   mkdir -p "$work/$model"
   (
     cd "$work/$model"
     case $model in
     SmolLM2-135M)
-      prompts "$model" 1800 0
-      answers "$model" --temperatures 0,0.7 --max-tokens 256
+      prompts "$model" 720
+      answers "$model" --prompts prompts.jsonl --temperatures 0,0.7 --max-tokens 256
       ;;
     Qwen2.5-Coder-1.5B)
-      prompts "$model" 900 0
-      answers "$model" --temperatures 0,0.7 --draw-temperature --max-tokens 192
+      prompts "$model" 400
+      "$root/Scripts/fetch_text.sh" text
+      nunchi data corpus text/help/en-US text/help/de text/code --output corpus
+      nunchi data text-prompts corpus --per-language 70 --output text-prompts
+      answers "$model" --prompts prompts.jsonl text-prompts/train.jsonl --temperatures 0,0.7 \
+        --draw-temperature --max-tokens 224
       ;;
     *)
       echo "make_drafters: expected SmolLM2-135M or Qwen2.5-Coder-1.5B, found $model" >&2

@@ -64,7 +64,7 @@ public struct PlainWeights {
     self.names = names
   }
 
-  private static let roles: [KeyPath<TensorNames, String> & any Sendable] = [
+  private static let roles: [any KeyPath<TensorNames, String> & Sendable] = [
     \.attentionNorm, \.query, \.key, \.value, \.output, \.feedForwardNorm, \.gate, \.up, \.down,
   ]
 

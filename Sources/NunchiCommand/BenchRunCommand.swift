@@ -25,6 +25,8 @@ extension BenchCommand {
         Examples:
           nunchi bench run SmolLM2-135M --suite question.jsonl --drafter prompt-lookup
           nunchi bench run Gemma-3-270M --suite Benchmarks/prompts/continuation-ko.jsonl
+          nunchi bench run SmolLM2-135M --suite question.jsonl --drafter eagle=small \
+        --drafter suffix,eagle=large
         """)
 
     @OptionGroup var target: ModelArguments
@@ -35,7 +37,8 @@ extension BenchCommand {
     @Option(
       name: .customLong("drafter"),
       help: ArgumentHelp(
-        "Who drafts; may be given several times. \(Self.defaultDrafter) if not given.",
+        "Who drafts; may be given several times, a trained one with =FOLDER behind it. "
+          + "\(Self.defaultDrafter) if not given.",
         valueName: "drafter"))
     var drafters: [String] = []
 
@@ -79,10 +82,18 @@ extension BenchCommand {
 
     private var chosenDrafters: [String] { drafters.isEmpty ? [Self.defaultDrafter] : drafters }
 
+    /// A drafter's names, and the folder of the trained one among them if it is given.
+    private static func parts(_ drafter: String) -> (names: String, folder: String?) {
+      let parts = drafter.split(separator: "=", maxSplits: 1).map(String.init)
+      return (parts.first ?? "", parts.count > 1 ? parts[1] : nil)
+    }
+
     func validate() throws {
-      for name in chosenDrafters {
+      for drafter in chosenDrafters {
+        let (names, folder) = Self.parts(drafter)
         try GenerationArguments.validate(
-          drafter: name, hasDraftModel: draftModel != nil, hasDatastore: datastore != nil)
+          drafter: names, hasDraftModel: draftModel != nil, hasDatastore: datastore != nil)
+        if let folder { try GenerationArguments.validate(trained: folder, drafter: names) }
       }
       if let twice = Set(drafters).first(where: { name in drafters.count { $0 == name } > 1 }) {
         throw ValidationError("--drafter \(twice): expected once, found several times")
@@ -127,7 +138,9 @@ extension BenchCommand {
       let run = try BenchmarkRun(
         model: model,
         drafters: chosenDrafters.map {
-          var choice = DrafterChoice(named: $0, draftModel: draft)
+          let (names, folder) = Self.parts($0)
+          var choice = DrafterChoice(named: names, draftModel: draft)
+          choice.trainedFolder = folder
           choice.settings.datastore = store
           return BenchmarkConfiguration(name: $0, drafter: choice)
         }, settings: settings, questions: questions)

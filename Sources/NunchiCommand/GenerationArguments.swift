@@ -95,11 +95,7 @@ struct GenerationArguments: ParsableArguments {
           "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
       }
     }
-    if let trained, let drafter, !Self.usesTrained(drafter) {
-      let names = (["auto"] + DrafterRegistry.trained).joined(separator: ", ")
-      throw ValidationError(
-        "--trained \(trained): expected --drafter with one of \(names), found \(drafter)")
-    }
+    if let trained, let drafter { try Self.validate(trained: trained, drafter: drafter) }
     if let draftLength, !(0...128).contains(draftLength) {
       throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
     }
@@ -107,7 +103,7 @@ struct GenerationArguments: ParsableArguments {
       do { _ = try DraftShape(parsing: draftTree) } catch {
         throw ValidationError("--\(error)")
       }
-      if draftModel == nil {
+      if draftModel == nil, trained == nil, !Self.usesTrained(drafter ?? "none") {
         throw ValidationError("--draft-tree \(draftTree): expected --draft-model MODEL, found none")
       }
     }
@@ -131,7 +127,15 @@ struct GenerationArguments: ParsableArguments {
     }
   }
 
-  static func usesTrained(_ drafter: String) -> Bool {
+  /// Refuses the folder of a trained drafter where none of the names is one.
+  static func validate(trained: String, drafter: String) throws {
+    guard !usesTrained(drafter) else { return }
+    let names = (["auto"] + DrafterRegistry.trained).joined(separator: ", ")
+    throw ValidationError(
+      "--trained \(trained): expected --drafter with one of \(names), found \(drafter)")
+  }
+
+  private static func usesTrained(_ drafter: String) -> Bool {
     drafter.split(separator: ",").contains {
       $0 == "auto" || DrafterRegistry.trained.contains(String($0))
     }

@@ -304,6 +304,8 @@ final class DraftComposer {
     let place = places[index]
     knowledge.members[place].recordCall(
       seconds: plan.proposals[plan.proposals.count - 1].seconds, tree: tree)
+    // A drafter that is not sure enough to propose anything was asked in vain.
+    if tree.isEmpty { knowledge.members[place].survival.record(depth: 1, held: false) }
     candidates.merge(
       tree, from: index, calibration: knowledge.members[place].calibration, depth: budget.depth)
     follow(tree, of: place)

@@ -86,11 +86,13 @@ struct DraftKnowledge: Sendable {
     let name: String
     var calibration = Calibration()
     var survival = Survival()
-    /// Seconds of a call, and of each level of its tree; nil before the first call.
-    var callSeconds: Double?
-    var levelSeconds = 0.0
+    /// Whether it was called before: the first call finds cold memory, and says little of others.
+    private var isWarm = false
+    /// Seconds of a call, and of each level of its tree; nil before the second call.
+    private(set) var callSeconds: Double?
+    private(set) var levelSeconds = 0.0
     /// Rows that it wants verified to learn from.
-    var probeRows = 0.0
+    private(set) var probeRows = 0.0
     /// Steps until it is tried again, while it is switched off, and how often that failed.
     var pause = 0
     var failures = 0
@@ -98,14 +100,23 @@ struct DraftKnowledge: Sendable {
     mutating func recordCall(seconds: Double, tree: DraftTree) {
       let level = seconds / Double(max(1, tree.depth))
       let probes = Double(tree.probes.count { $0 })
-      guard let before = callSeconds else {
-        (callSeconds, levelSeconds, probeRows) = (seconds, level, probes)
+      guard isWarm else {
+        isWarm = true
+        probeRows = probes
         return
       }
-      // One call in the way of something else is not to count for long.
-      callSeconds = before + 0.1 * (min(seconds, 4 * before) - before)
-      levelSeconds += 0.1 * (min(level, 4 * levelSeconds) - levelSeconds)
+      guard let before = callSeconds else {
+        (callSeconds, levelSeconds) = (seconds, level)
+        return
+      }
+      callSeconds = Self.followed(before, seconds)
+      levelSeconds = Self.followed(levelSeconds, level)
       probeRows += 0.1 * (probes - probeRows)
+    }
+
+    /// Other work only ever adds time: a quicker call is soon believed, a slower one slowly.
+    private static func followed(_ known: Double, _ found: Double) -> Double {
+      known + (found < known ? 0.5 : 0.1) * (min(found, 4 * known) - known)
     }
   }
 

@@ -257,6 +257,22 @@ private final class Steps {
     #expect(row == 10)
   }
 
+  @Test(
+    "a drafter whose first call was slow is soon known to be quick; a slow call is not believed")
+  func coldCall() {
+    let chain = DraftTree(chain: [1, 2], source: "chain")
+    var member = DraftKnowledge.Member(name: "chain")
+    member.recordCall(seconds: 1000, tree: chain)
+    #expect(member.callSeconds == nil)
+    member.recordCall(seconds: 8, tree: chain)
+    for _ in 0..<4 { member.recordCall(seconds: 1, tree: chain) }
+    #expect(member.callSeconds.map { $0 < 1.5 } == true && member.levelSeconds < 0.75)
+    member.recordCall(seconds: 100, tree: chain)
+    #expect(member.callSeconds.map { $0 < 2 } == true)
+    for _ in 0..<60 { member.recordCall(seconds: 3, tree: chain) }
+    #expect(member.callSeconds.map { $0 > 2.9 } == true)
+  }
+
   @Test("a machine twice as slow is followed, and the shape of its costs stays")
   func slower() throws {
     let controller = SpeedController(costs: try cheapRows())

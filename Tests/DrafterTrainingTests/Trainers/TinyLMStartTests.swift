@@ -1,6 +1,8 @@
 import Foundation
 import LanguageModels
+import Nunchi
 import Testing
+import Tokenization
 
 @testable import DrafterTraining
 

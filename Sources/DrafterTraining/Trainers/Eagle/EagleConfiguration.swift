@@ -16,10 +16,12 @@ public struct EagleConfiguration: DrafterConfiguration {
   public var featureWeight: Double
   /// Weight of the cross-entropy between the target's distribution and the drafter's.
   public var tokenWeight: Double
+  /// What a token counts that the target did not write, one that it did counting 1.
+  public var promptWeight: Double
 
   public init(
     intermediate: Int, heads: Int, kvHeads: Int, headSize: Int, steps: Int, stepDecay: Double,
-    noise: Double, featureWeight: Double, tokenWeight: Double
+    noise: Double, featureWeight: Double, tokenWeight: Double, promptWeight: Double = 0.3
   ) {
     self.intermediate = intermediate
     self.heads = heads
@@ -30,12 +32,13 @@ public struct EagleConfiguration: DrafterConfiguration {
     self.noise = noise
     self.featureWeight = featureWeight
     self.tokenWeight = tokenWeight
+    self.promptWeight = promptWeight
   }
 
   var losses: StateLosses {
     StateLosses(
       steps: steps, stepDecay: stepDecay, noise: noise, featureWeight: featureWeight,
-      tokenWeight: tokenWeight)
+      tokenWeight: tokenWeight, promptWeight: promptWeight)
   }
 
   public func check() throws {
@@ -48,6 +51,7 @@ public struct EagleConfiguration: DrafterConfiguration {
     try checkRange("drafter.noise", noise, 0...10)
     try checkRange("drafter.featureWeight", featureWeight, 0...1000)
     try checkRange("drafter.tokenWeight", tokenWeight, 0...1000)
+    try checkRange("drafter.promptWeight", promptWeight, 0...1)
     guard heads % kvHeads == 0 else {
       throw TrainingError.setting(
         name: "drafter.kvHeads", expected: "a divisor of heads, which is \(heads)",

@@ -22,6 +22,7 @@ extension EagleConfiguration {
       "intermediate": "\(intermediate)", "heads": "\(heads)", "kv heads": "\(kvHeads)",
       "head size": "\(headSize)", "drafted steps": "\(steps)", "step decay": "\(stepDecay)",
       "noise": "\(noise)", "feature weight": "\(featureWeight)", "token weight": "\(tokenWeight)",
+      "prompt weight": "\(promptWeight)",
     ]
   }
 

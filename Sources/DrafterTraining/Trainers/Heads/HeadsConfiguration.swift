@@ -6,21 +6,29 @@ public struct HeadsConfiguration: DrafterConfiguration {
   public var blocks = 1
   /// Head i weighs the i-th power of this.
   public var headDecay = 0.8
+  /// What a token counts that the target did not write, one that it did counting 1.
+  public var promptWeight = 0.3
 
   public init() {}
 
   var losses: StateLosses {
-    StateLosses(steps: heads, stepDecay: headDecay, noise: 0, featureWeight: 0, tokenWeight: 1)
+    StateLosses(
+      steps: heads, stepDecay: headDecay, noise: 0, featureWeight: 0, tokenWeight: 1,
+      promptWeight: promptWeight)
   }
 
   var options: [String: String] {
-    ["heads": "\(heads)", "blocks": "\(blocks)", "head decay": "\(headDecay)"]
+    [
+      "heads": "\(heads)", "blocks": "\(blocks)", "head decay": "\(headDecay)",
+      "prompt weight": "\(promptWeight)",
+    ]
   }
 
   public func check() throws {
     try checkRange("drafter.heads", heads, 1...16)
     try checkRange("drafter.blocks", blocks, 1...8)
     try checkRange("drafter.headDecay", headDecay, 0...1)
+    try checkRange("drafter.promptWeight", promptWeight, 0...1)
   }
 }
 

@@ -111,7 +111,7 @@ extension StateNetwork {
       let start = try DraftStart(
         setup.batch(index), for: self, target: setup.target, noise: 0, &random)
       let next = start.batch.shifted(by: 1 + step)
-      let rows = next.indices.filter { next[$0].map { start.batch.answer[$0] == 1 } ?? false }
+      let rows = next.indices.filter { next[$0] != nil }
       guard !rows.isEmpty else { continue }
       let states = start.inputs.map { $0.gathered(rows) }
       let read = (0..<count).map { start.embeddings(ahead: 1 + $0).gathered(rows) }
@@ -123,5 +123,5 @@ extension StateNetwork {
     return fit.solution()
   }
 
-  private static var guessBatches: Int { 24 }
+  private static var guessBatches: Int { 96 }
 }

@@ -5,17 +5,28 @@ extension StateTrainer {
     var output: Variable
     /// Rows whose step counts.
     var rows: [Int]
+    /// How much each of them counts.
+    var weights: [Float]
     /// For each of them the row with the state that the step predicts.
     var targets: [Int]
   }
 
-  /// Drafts some steps onward from every row. Step j of row r stands for row r+1+j, and counts
+  /// Drafts some steps onward from every row. Step j of row r stands for row r+1+j, and counts 1
   /// where the target itself wrote the token there.
-  func steps(_ start: DraftStart, count: Int, in graph: Graph) -> [Step] {
+  /// - Parameter promptWeight: what other tokens count: what the target expects in a prompt is worth
+  ///   learning too.
+  func steps(
+    _ start: DraftStart, count: Int, promptWeight: Double = 0, in graph: Graph
+  ) -> [Step] {
     network.outputs(start, steps: count, in: graph).enumerated().map { step, output in
       let next = start.batch.shifted(by: 1 + step)
-      let rows = next.indices.filter { next[$0].map { start.batch.answer[$0] == 1 } ?? false }
-      return Step(output: output, rows: rows, targets: rows.compactMap { next[$0] })
+      func weight(_ row: Int) -> Float {
+        next[row].map { start.batch.answer[$0] == 1 ? 1 : Float(promptWeight) } ?? 0
+      }
+      let rows = next.indices.filter { weight($0) > 0 }
+      return Step(
+        output: output, rows: rows, weights: rows.map(weight),
+        targets: rows.compactMap { next[$0] })
     }
   }
 
@@ -29,7 +40,8 @@ extension StateTrainer {
       return setup.cut.places[Int(batch.tokens[row])] >= 0
     }
     return Step(
-      output: step.output, rows: kept.map { step.rows[$0] }, targets: kept.map { step.targets[$0] })
+      output: step.output, rows: kept.map { step.rows[$0] },
+      weights: kept.map { step.weights[$0] }, targets: kept.map { step.targets[$0] })
   }
 }
 

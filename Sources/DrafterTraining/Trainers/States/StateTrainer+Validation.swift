@@ -20,7 +20,7 @@ extension StateTrainer {
         let output = graph.rows(step.output, step.rows)
         let loss = graph.headLoss(
           output, head: graph.constant(head), teacher: teacher.rows(step.targets),
-          weights: [Float](repeating: 1, count: step.rows.count))
+          weights: step.weights)
         let best = graph.linear(output, graph.constant(head)).value.bestColumns
         counts.add(
           step: index, best: best.map { setup.cut.tokens[$0] }, rows: step.rows,

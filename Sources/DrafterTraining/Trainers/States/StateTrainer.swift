@@ -13,6 +13,8 @@ public struct StateLosses: Sendable, Equatable, Codable {
   public var featureWeight: Double
   /// Weight of the divergence of the drafter's distribution from the target's.
   public var tokenWeight: Double
+  /// What a token counts that the target did not write, one that it did counting 1.
+  public var promptWeight: Double
 }
 
 /// Trains drafters that start from the target's states, on captured states: EAGLE's and heads.
@@ -51,9 +53,9 @@ public final class StateTrainer: Trainer {
     let start = try DraftStart(
       setup.batch(microBatch), for: network, target: setup.target, noise: Float(losses.noise),
       &random)
-    let steps = steps(start, count: losses.steps, in: graph).map {
-      proposable($0, in: start.batch)
-    }
+    let steps = steps(
+      start, count: losses.steps, promptWeight: losses.promptWeight, in: graph
+    ).map { proposable($0, in: start.batch) }
     let teacher = Teacher(of: Set(steps.flatMap(\.targets)), start.final, head, graph)
     let head = graph.constant(head)
 
@@ -62,15 +64,14 @@ public final class StateTrainer: Trainer {
     for (index, step) in steps.enumerated() {
       let decay = Float(pow(losses.stepDecay, Double(index)))
       let output = graph.rows(step.output, step.rows)
-      let weights = [Float](repeating: 1, count: step.rows.count)
       let loss = graph.headLoss(
-        output, head: head, teacher: teacher.rows(step.targets), weights: weights)
+        output, head: head, teacher: teacher.rows(step.targets), weights: step.weights)
       parts.append((loss.loss, decay * Float(losses.tokenWeight)))
       terms.append(TrainingFigure(name: "divergence \(index + 1)", value: loss.divergence))
       terms.append(TrainingFigure(name: "agreement \(index + 1)", value: loss.agreement))
       if losses.featureWeight > 0 {
         let distance = graph.smoothL1(
-          output, start.final.gathered(step.targets), weights: weights)
+          output, start.final.gathered(step.targets), weights: step.weights)
         parts.append((distance, decay * Float(losses.featureWeight)))
         terms.append(TrainingFigure(name: "distance \(index + 1)", value: distance.scalar))
       }
