@@ -63,7 +63,7 @@ import Testing
       }
       return try trainer.loss(of: 0, in: Graph(pool: tiny.model.pool)).total.scalar
     }
-    let distance = 0.02 / length
+    let distance = 0.01 / length
     let slope = try (loss(moved: distance) - loss(moved: -distance)) / (2 * distance)
     #expect(abs(slope / length - 1) < 0.03, "\(slope) against \(length)")
   }
