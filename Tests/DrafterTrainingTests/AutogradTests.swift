@@ -50,7 +50,8 @@ import Testing
     for (one, other) in zip(alone, first) {
       let scale = one.map(abs).max() ?? 0
       let worst = zip(one, other).map { abs($0 - $1) }.max() ?? 0
-      #expect(worst <= 1e-5 * scale)
+      // Slices of other widths go through other kernels of the BLAS, which add up in another order.
+      #expect(worst <= 5e-5 * scale)
     }
   }
 
