@@ -89,13 +89,17 @@ struct DraftKnowledge: Sendable {
     /// Whether it was called before: the first call finds cold memory, and says little of others.
     private var isWarm = false
     /// Seconds of a call, and of each level of its tree; nil before the second call.
-    private(set) var callSeconds: Double?
-    private(set) var levelSeconds = 0.0
+    var callSeconds: Double?
+    var levelSeconds = 0.0
     /// Rows that it wants verified to learn from.
-    private(set) var probeRows = 0.0
+    var probeRows = 0.0
     /// Steps until it is tried again, while it is switched off, and how often that failed.
     var pause = 0
     var failures = 0
+
+    init(name: String) {
+      self.name = name
+    }
 
     mutating func recordCall(seconds: Double, tree: DraftTree) {
       let level = seconds / Double(max(1, tree.depth))
