@@ -58,6 +58,14 @@ struct Survival: Sendable, Equatable, Codable {
     trials[depth - 1] = trials[depth - 1] * Self.fading + 1
   }
 
+  /// Halves what is known: the text has gone on without the drafter.
+  mutating func forgetHalf() {
+    for depth in trials.indices {
+      hits[depth] /= 2
+      trials[depth] /= 2
+    }
+  }
+
   /// Expected accepted tokens of drafts of depth 1, 2, … `longest`. Where little is known of a
   /// depth, the rate of the one above it holds on.
   func expectedAccepted(longest: Int) -> [Double] {

@@ -264,7 +264,9 @@ final class DraftComposer {
     let place = places[index]
     let member = knowledge.members[place]
     // Two levels tell what a level costs.
-    guard member.callSeconds != nil else { return min(2, budget.depth) }
+    guard member.calls >= SpeedController.trialCalls, member.callSeconds != nil else {
+      return min(2, budget.depth)
+    }
     let level = member.levelSeconds / controller.rowSeconds
     let plainRows = others.rows + 1
     var best = (depth: 0, rate: rate * 1.02)
@@ -290,6 +292,7 @@ final class DraftComposer {
       Double(depth) * level + controller.ratio(rows: plainRows + Int(member.probeRows))
       - controller.ratio(rows: plainRows)
     knowledge.members[place].failures += 1
+    knowledge.members[place].survival.forgetHalf()
     knowledge.members[place].pause = min(
       SpeedController.longestPause,
       max(min(8 << min(member.failures, 5), 128), Int(cost / SpeedController.probeShare)))

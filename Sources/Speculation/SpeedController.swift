@@ -27,6 +27,9 @@ public final class SpeedController {
   static let longestDraft = 32
   /// A drafter whose call takes less than this share of T(1) is asked at every step.
   static let cheapShare = 0.01
+  /// So many calls of a costly drafter are made before it is judged: a few unlucky ones would
+  /// switch off a good drafter for long.
+  static let trialCalls = 12
   /// What a probe of a drafter that is switched off may cost, as a share of all time.
   static let probeShare = 0.004
   /// The most steps between two probes: texts change.
@@ -86,8 +89,7 @@ struct DraftKnowledge: Sendable {
     let name: String
     var calibration = Calibration()
     var survival = Survival()
-    /// Whether it was called before: the first call finds cold memory, and says little of others.
-    private var isWarm = false
+    private(set) var calls = 0
     /// Seconds of a call, and of each level of its tree; nil before the second call.
     var callSeconds: Double?
     var levelSeconds = 0.0
@@ -104,8 +106,9 @@ struct DraftKnowledge: Sendable {
     mutating func recordCall(seconds: Double, tree: DraftTree) {
       let level = seconds / Double(max(1, tree.depth))
       let probes = Double(tree.probes.count { $0 })
-      guard isWarm else {
-        isWarm = true
+      calls += 1
+      // The first call finds cold memory, and says little of others.
+      guard calls > 1 else {
         probeRows = probes
         return
       }
