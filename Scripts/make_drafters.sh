@@ -2,8 +2,8 @@
 # Makes the shipped drafters again: the target writes prompts, answers them, and a drafter learns
 # from its answers and states.
 #   Scripts/make_drafters.sh [MODEL…]
-# MODEL is SmolLM2-135M or Qwen2.5-Coder-1.5B; both if none is named. On two cores the first takes
-# about an hour and a half, the second about two. What is done lies in the folder
+# MODEL is SmolLM2-135M or Qwen2.5-Coder-1.5B; both if none is named. On two cores each takes
+# about an hour. What is done lies in the folder
 # ${NUNCHI_CACHE:-~/.cache/nunchi}/make-drafters; after an interruption the same command goes on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,7 +47,7 @@ for model in "$@"; do
       answers "$model" --prompts prompts.jsonl --temperatures 0,0.7 --max-tokens 256
       ;;
     Qwen2.5-Coder-1.5B)
-      prompts "$model" 400
+      prompts "$model" 240
       "$root/Scripts/fetch_text.sh" text
       nunchi data corpus text/help/en-US text/help/de text/code --output corpus
       nunchi data text-prompts corpus --per-language 70 --output text-prompts
