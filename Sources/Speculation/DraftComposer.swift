@@ -292,7 +292,7 @@ final class DraftComposer {
       Double(depth) * level + controller.ratio(rows: plainRows + Int(member.probeRows))
       - controller.ratio(rows: plainRows)
     knowledge.members[place].failures += 1
-    knowledge.members[place].survival.forgetHalf()
+    if member.failures >= 4 { knowledge.members[place].survival.forgetHalf() }
     knowledge.members[place].pause = min(
       SpeedController.longestPause,
       max(min(8 << min(member.failures, 5), 128), Int(cost / SpeedController.probeShare)))
