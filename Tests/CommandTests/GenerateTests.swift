@@ -97,14 +97,15 @@ extension CommandTests {
     func draftLength() async throws {
       let common = [Self.prompt, "--max-tokens", "13", "--ignore-end"]
       let plain = try await generateJSON(common + ["--drafter", "none"])
-      let three = try await generateJSON(
-        common + ["--draft-model", CommandTests.model, "--draft-length", "3"])
+      // The target drafts for itself: every draft is right.
+      let drafting =
+        common + ["--drafter", "draft-model", "--draft-model", CommandTests.model]
+      let three = try await generateJSON(drafting + ["--draft-length", "3"])
       #expect(three.tokenIds == plain.tokenIds)
       #expect(three.statistics.rounds == 3)
       #expect(three.statistics.drafted == 9)
       #expect(three.statistics.acceptanceLength == 4)
-      let zero = try await generateJSON(
-        common + ["--draft-model", CommandTests.model, "--draft-length", "0"])
+      let zero = try await generateJSON(drafting + ["--draft-length", "0"])
       #expect(zero.tokenIds == plain.tokenIds)
       #expect(zero.statistics.drafted == 0)
     }
