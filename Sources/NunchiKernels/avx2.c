@@ -14,17 +14,11 @@ load_half16(const uint16_t *p) {
   return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
                                  15);
 }
+#define REGISTERS 16
 #include "layers.inc"
 
 #define LANES 8
 #define USE_VNNI 0
-#define PREFETCH_BLOCK(p, bytes, panel_bytes, half) prefetch_block(p, bytes, panel_bytes, half)
-// A panel is passed over twice, and memory would rest the second time: the next panel comes then.
-INLINE void prefetch_block(const uint8_t *p, int64_t bytes, int64_t panel_bytes, int half) {
-  if (half == 1)
-    for (int64_t i = 0; i < bytes; i += 64)
-      _mm_prefetch((const char *)p + panel_bytes + i, _MM_HINT_T0);
-}
 #include "linear_x86.inc"
 #include "operations.inc"
 

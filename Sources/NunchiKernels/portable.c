@@ -7,6 +7,7 @@ static inline float __attribute__((ext_vector_type(16))) load_half16(const uint1
   for (int i = 0; i < 16; i++) v[i] = nk_half_to_float(nk_load16(p + i));
   return v;
 }
+#define REGISTERS 16
 #include "layers.inc"
 
 // A block of 32 columns of one row of a packed panel, decoded.

@@ -55,10 +55,9 @@ public final class TextDocuments: StateSource {
   ) -> (training: TextDocuments, validation: TextDocuments) {
     func isHeld(_ document: TokenizedConversation) -> Bool {
       let prompt = document.answers.first?.lowerBound ?? 0
-      let hash = document.tokens.prefix(prompt > 0 ? prompt : document.tokens.count)
-        .withUnsafeBytes { stableHash($0) }
-      var random = SeededRandom(seed: hash ^ seed)
-      return Double(random.next() >> 11) * 0x1p-53 < validation
+      return isHeldOut(
+        document.tokens.prefix(prompt > 0 ? prompt : document.tokens.count), share: validation,
+        seed: seed)
     }
     return (
       TextDocuments(documents.filter { !isHeld($0) }, hiddenSize: hiddenSize),

@@ -87,10 +87,11 @@ public final class HiddenStateSet: StateSource, Sendable {
       let file = files[place.file]
       let prompt = zip(try file.tokens(place.rows), try file.answer(place.rows))
         .prefix { $1 == 0 }.map(\.0)
-      let hash = prompt.withUnsafeBytes { stableHash($0) }
-      var random = SeededRandom(seed: hash ^ seed)
-      let isHeld = Double(random.next() >> 11) * 0x1p-53 < validation
-      if isHeld { held.append(place) } else { kept.append(place) }
+      if isHeldOut(prompt[...], share: validation, seed: seed) {
+        held.append(place)
+      } else {
+        kept.append(place)
+      }
     }
     return (
       HiddenStateSet(files: files, layers: layers, documents: kept),

@@ -107,7 +107,9 @@ extension StateNetwork {
     let width = headScales.count
     let fit = LinearFit(inputs: (inputs.count + count) * width, outputs: width, pool: pool)
     var random = SeededRandom(seed: 0)
-    for index in 0..<Self.guessBatches {
+    // The work of a batch grows with the square of the inputs: more of them are fitted to fewer rows.
+    let widths = inputs.count + count
+    for index in 0..<max(8, Self.guessWork / (widths * widths)) {
       let start = try DraftStart(
         setup.batch(index), for: self, target: setup.target, noise: 0, &random)
       let next = start.batch.shifted(by: 1 + step)
@@ -123,5 +125,6 @@ extension StateNetwork {
     return fit.solution()
   }
 
-  private static var guessBatches: Int { 96 }
+  /// 96 batches for two widths of inputs.
+  private static var guessWork: Int { 384 }
 }

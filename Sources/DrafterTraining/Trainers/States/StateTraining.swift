@@ -19,7 +19,10 @@ public struct StateTraining {
     cut: VocabularyCut, batchRows: Int, seed: UInt64, validationRows: Int = 8192,
     probe: AcceptanceProbe? = nil
   ) throws {
-    for (name, source) in [("training states", training), ("validation states", validation)] {
+    let remedy = ": more prompts, or another validation.share"
+    for (name, source, more) in [
+      ("training states", training, ""), ("validation states", validation, remedy),
+    ] {
       guard source.hiddenSize == target.hiddenSize else {
         throw TrainingError.setting(
           name: name, expected: "states of \(target.hiddenSize) numbers, as the target's",
@@ -27,7 +30,7 @@ public struct StateTraining {
       }
       guard source.documentCount > 0, source.rowCount >= Self.fewestRows else {
         throw TrainingError.setting(
-          name: name, expected: "at least \(Self.fewestRows) tokens",
+          name: name, expected: "at least \(Self.fewestRows) tokens\(more)",
           found: "\(source.rowCount) in \(source.documentCount) documents")
       }
     }
