@@ -1,4 +1,5 @@
 import LanguageModels
+import Testing
 
 @testable import DrafterTraining
 
@@ -54,6 +55,13 @@ func gradientError(
     return loss(graph, parameters.map { graph.constant($0.value) }).scalar
   }
   for parameter in parameters { parameter.gradient.zero() }
+  weak var unused: Graph?
+  do {
+    let graph = Graph(pool: pool)
+    _ = loss(graph, parameters.map { graph.parameter($0) })
+    unused = graph
+  }
+  #expect(unused == nil, "a graph that nobody goes back through keeps its memory")
   let graph = Graph(pool: pool)
   graph.backward(loss(graph, parameters.map { graph.parameter($0) }))
   var worst = 0.0

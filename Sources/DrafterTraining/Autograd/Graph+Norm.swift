@@ -58,20 +58,32 @@ extension Graph {
     precondition(
       columns == heads * dim && positions.count == m,
       "rotary of shape \(x.shape) with \(heads) heads of \(dim), \(positions.count) positions")
-    let angles = angles(positions, frequencies)
-    let pairs = frequencies.count
-    func rotate(_ x: Tensor, _ sign: Float, _ out: UnsafeMutablePointer<Float>, _ add: Bool) {
-      rows(m, columns: columns) { range in
-        let i = range.lowerBound
-        tk_rotate(
-          x.data + i * columns, angles.cosines.data + i * pairs, angles.sines.data + i * pairs,
-          sign, Int64(range.count), Int64(heads), Int64(dim), interleaved, out + i * columns, add)
-      }
-    }
+    let rotation = Rotation(
+      angles: angles(positions, frequencies), heads: heads, dim: dim, isInterleaved: interleaved)
     let y = allocate(x.shape)
-    rotate(x.value, 1, y.data, false)
+    rotate(x.value, rotation, sign: 1, into: y.data, add: false)
     return record(y, [x]) { [unowned self] dy in
-      if let dx = gradient(of: x) { rotate(dy, -1, dx.data, dx.add) }
+      if let dx = gradient(of: x) { rotate(dy, rotation, sign: -1, into: dx.data, add: dx.add) }
+    }
+  }
+
+  private struct Rotation {
+    let angles: RotaryAngles
+    let heads, dim: Int
+    let isInterleaved: Bool
+  }
+
+  private func rotate(
+    _ x: Tensor, _ rotation: Rotation, sign: Float, into out: UnsafeMutablePointer<Float>,
+    add: Bool
+  ) {
+    let (angles, columns, pairs) = (rotation.angles, x.columns, rotation.dim / 2)
+    rows(x.rows, columns: columns) { range in
+      let i = range.lowerBound
+      tk_rotate(
+        x.data + i * columns, angles.cosines.data + i * pairs, angles.sines.data + i * pairs,
+        sign, Int64(range.count), Int64(rotation.heads), Int64(rotation.dim),
+        rotation.isInterleaved, out + i * columns, add)
     }
   }
 
