@@ -15,9 +15,9 @@ multiarch=$(cc -print-multiarch)
 measure() { # NAME, thread-setting function, compiler flags
   name=$1 set=$2
   shift 2
-  if cc -O2 -DSET_THREADS="$set" "$here/blas.c" "$@" -lpthread -o "$build/blas" 2>"$build/log"; then
+  if cc -O2 -DSET_THREADS="$set" "$here/blas.c" "$@" -fopenmp -o "$build/blas" 2>"$build/log"; then
     echo "$name own|$name pool" >"$build/head.$name"
-    "$build/blas" "$threads" >"$build/rows.$name"
+    LD_LIBRARY_PATH=/usr/lib/$multiarch/blis-openmp "$build/blas" "$threads" >"$build/rows.$name"
   else
     echo "$name: not there" >&2
   fi
@@ -38,12 +38,12 @@ fi
     [ -f "$build/head.$name" ] && printf '|%s' "$(cat "$build/head.$name")"
   done
   echo
-  echo '---|---|---:|---:|---:|---:|---:'
   cut -d'|' -f1,2 "$build/rows.OpenBLAS" >"$build/table"
   for name in OpenBLAS BLIS torch; do
     [ -f "$build/rows.$name" ] || continue
     cut -d'|' -f3- "$build/rows.$name" | paste -d'|' "$build/table" - >"$build/next"
     mv "$build/next" "$build/table"
   done
+  head -1 "$build/table" | sed 's/[^|]//g; s/|/|---:/g; s/^|---:/---|---/'
   cat "$build/table"
 } | sed 's/^/| /; s/$/ |/; s/|/ | /g; s/  */ /g; s/^ //; s/ $//'
