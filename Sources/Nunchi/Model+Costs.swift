@@ -8,7 +8,8 @@ extension Model {
   /// What a pass costs by its number of rows, on this machine and with this model's threads.
   ///
   /// Measured once, which takes a second or two, and then kept in the cache folder by the model
-  /// file's checksum, the threads, the CPU and its instruction set.
+  /// file's checksum, the threads, the CPU, its instruction set and the program: another build may
+  /// have other kernels.
   /// - Throws: `LanguageModelError` when memory is short.
   public func verificationCosts() throws -> VerificationCosts {
     try costs.withLock { known in
@@ -36,13 +37,14 @@ extension Model {
 /// cannot be written does without: the figures are worth a second.
 private struct CostStore {
   private struct Content: Codable {
-    /// To be raised when kernels change what rows cost.
-    var version = 2
+    var version = 3
     var model: String
     var checksum: String
     var threads: Int
     var cpu: String
     var instructionSet: String
+    /// The program's size and time of change.
+    var build: String
     var costs: [VerificationCosts.Point]
   }
 
@@ -50,12 +52,13 @@ private struct CostStore {
   private let path: String
 
   init(model: Model) {
+    let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
     content = Content(
       model: model.name, checksum: sampledChecksum(of: model.file),
       threads: model.transformer.pool.threads, cpu: Self.cpuName,
-      instructionSet: ComputePool.instructionSet, costs: [])
+      instructionSet: ComputePool.instructionSet, build: Self.build(of: program), costs: [])
     let key = Checksum64(
-      "\(content.checksum) \(content.threads) \(content.cpu) \(content.instructionSet)".utf8)
+      "\(content.checksum) \(content.threads) \(content.cpu) \(content.instructionSet) \(program)".utf8)
     path = "\(ModelCache.standard().folder)/costs/\(key).json"
   }
 
@@ -64,7 +67,7 @@ private struct CostStore {
       let found = try? JSONDecoder().decode(Content.self, from: data),
       found.version == content.version, found.checksum == content.checksum,
       found.threads == content.threads, found.cpu == content.cpu,
-      found.instructionSet == content.instructionSet
+      found.instructionSet == content.instructionSet, found.build == content.build
     else { return nil }
     return try? VerificationCosts(points: found.costs)
   }
@@ -78,6 +81,14 @@ private struct CostStore {
     try? FileManager.default.createDirectory(
       at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     try? encoder.encode(content).write(to: url, options: .atomic)
+  }
+
+  /// A program that is built anew measures anew.
+  private static func build(of program: String) -> String {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: program)
+    let size = (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
+    let changed = (attributes?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
+    return "\(size) \(changed)"
   }
 
   private static var cpuName: String {

@@ -93,6 +93,34 @@ extension CommandTests {
       }
     }
 
+    @Test("what passes cost is measured once, and anew by another build of the program")
+    func costs() async throws {
+      let path = try await nunchi(["models", "path", CommandTests.model]).output
+        .trimmingCharacters(in: .whitespacesAndNewlines)
+      try await withTemporaryFolder { cache in
+        func stored() async throws -> (file: URL, content: [String: Any]) {
+          let run = try await nunchi(
+            ["generate", path, Self.prompt, "--drafter", "suffix", "--max-tokens", "4"],
+            environment: ["NUNCHI_CACHE": cache.path])
+          try #require(run.code == 0, "\(run.errors)")
+          let files = try FileManager.default.contentsOfDirectory(
+            at: cache.appendingPathComponent("costs"), includingPropertiesForKeys: nil)
+          try #require(files.count == 1)
+          let object = try JSONSerialization.jsonObject(with: Data(contentsOf: files[0]))
+          return (files[0], try #require(object as? [String: Any]))
+        }
+        var (file, content) = try await stored()
+        let (build, costs) = (content["build"] as? String, content["costs"] as? NSArray)
+        #expect(build?.isEmpty == false)
+        #expect(try await stored().content["costs"] as? NSArray == costs)
+        content["build"] = "another"
+        try JSONSerialization.data(withJSONObject: content).write(to: file)
+        let again = try await stored()
+        #expect(again.content["build"] as? String == build)
+        #expect(again.content["costs"] as? NSArray != costs)
+      }
+    }
+
     @Test("a fixed draft length is kept, and changes nothing but the rounds")
     func draftLength() async throws {
       let common = [Self.prompt, "--max-tokens", "13", "--ignore-end"]
