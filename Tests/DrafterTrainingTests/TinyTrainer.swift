@@ -17,6 +17,7 @@ final class TinyTrainer: Trainer {
   /// What the validation says in place of the real loss.
   var validation: ((Int) -> Double)?
   private(set) var validations = 0
+  private(set) var preparations = 0
   /// The micro-batches that were asked for.
   private(set) var asked: [Int] = []
   private let seed: UInt64
@@ -38,6 +39,8 @@ final class TinyTrainer: Trainer {
   }
 
   var weights: [[UInt32]] { parameters.map { $0.value.values.map(\.bitPattern) } }
+
+  func prepare() { preparations += 1 }
 
   func loss(of microBatch: Int, in graph: Graph) throws -> StepLoss {
     try before(microBatch)

@@ -160,6 +160,7 @@ struct TinyRuns {
     let again = runs.trainer
     #expect(try runs.run(again) == .finished)
     #expect(again.asked.isEmpty)
+    #expect((trainer.preparations, again.preparations) == (1, 0))
     #expect(again.weights == trainer.weights)
     #expect(try runs.folder.text(of: "loss.csv") == table)
   }

@@ -11,6 +11,9 @@ public protocol Trainer: AnyObject {
   /// Bytes that a step takes besides the parameters, their gradients and the optimizer's moments.
   var workingBytes: Int { get }
 
+  /// Sets the parameters to begin with. A run that is taken up again does not ask for it.
+  func prepare() throws
+
   /// Builds the loss of a micro-batch. Which examples it has depends on the seed and its index
   /// only, so that a resumed run goes on bit for bit.
   func loss(of microBatch: Int, in graph: Graph) throws -> StepLoss
@@ -27,6 +30,7 @@ public protocol Trainer: AnyObject {
 extension Trainer {
   public var options: [String: String] { [:] }
   public var workingBytes: Int { 0 }
+  public func prepare() throws {}
 }
 
 /// A named number of a run.

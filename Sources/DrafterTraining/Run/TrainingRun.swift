@@ -116,9 +116,10 @@ public final class TrainingRun {
     return .finished
   }
 
-  /// Validates the weights to begin with and writes the first checkpoint, so that what is wrong
+  /// Validates the prepared weights and writes the first checkpoint, so that what is wrong
   /// with the validation, the export or the folder shows before hours of training.
   private func begin() throws {
+    try trainer.prepare()
     if configuration.validateEvery > 0 { state.firstFigures = try validate() }
     try saveCheckpoint()
   }

@@ -95,7 +95,14 @@ enum TrainerKind: String, CaseIterable, CustomTestStringConvertible {
   /// from predicts its states nearly exactly.
   static let unsolved: [TrainerKind] = [.eagle, .eagle3, .medusa, .tinyLM]
 
+  /// One that is ready to learn.
   func trainer(_ setup: StateTraining) throws -> any Trainer {
+    let trainer = try unprepared(setup)
+    try trainer.prepare()
+    return trainer
+  }
+
+  private func unprepared(_ setup: StateTraining) throws -> any Trainer {
     var heads = HeadsConfiguration()
     heads.heads = 3
     switch self {

@@ -105,10 +105,10 @@ extension StateNetwork {
   ) throws -> Tensor {
     let pool = setup.target.model.pool
     let width = headScales.count
-    let fit = LinearFit(inputs: (inputs.count + count) * width, outputs: width, pool: pool)
+    let widths = inputs.count + count
+    let fit = LinearFit(inputs: widths * width, outputs: width, pool: pool)
     var random = SeededRandom(seed: 0)
     // The work of a batch grows with the square of the inputs: more of them are fitted to fewer rows.
-    let widths = inputs.count + count
     for index in 0..<max(8, Self.guessWork / (widths * widths)) {
       let start = try DraftStart(
         setup.batch(index), for: self, target: setup.target, noise: 0, &random)

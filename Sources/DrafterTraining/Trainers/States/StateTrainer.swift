@@ -43,10 +43,11 @@ public final class StateTrainer: Trainer {
     self.losses = losses
     self.setup = setup
     self.options = options.merging(setup.options) { own, _ in own }
-    try network.prepare(setup)
     head = try setup.target.head(setup.cut)
     head.scaleColumns(by: network.headScales)
   }
+
+  public func prepare() throws { try network.prepare(setup) }
 
   public func loss(of microBatch: Int, in graph: Graph) throws -> StepLoss {
     var random = SeededRandom(seed: setup.seed, stream: UInt64(microBatch))
