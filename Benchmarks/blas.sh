@@ -17,7 +17,7 @@ measure() { # NAME, thread-setting function, compiler flags
   shift 2
   if cc -O2 -DSET_THREADS="$set" "$here/blas.c" "$@" -fopenmp -o "$build/blas" 2>"$build/log"; then
     echo "$name own|$name pool" >"$build/head.$name"
-    LD_LIBRARY_PATH=/usr/lib/$multiarch/blis-openmp "$build/blas" "$threads" >"$build/rows.$name"
+    "$build/blas" "$threads" >"$build/rows.$name"
   else
     echo "$name: not there" >&2
   fi
