@@ -264,9 +264,7 @@ final class DraftComposer {
     let place = places[index]
     let member = knowledge.members[place]
     // Two levels tell what a level costs.
-    guard member.calls >= SpeedController.trialCalls, member.callSeconds != nil else {
-      return min(2, budget.depth)
-    }
+    guard member.calls >= SpeedController.trialCalls else { return min(2, budget.depth) }
     let level = member.levelSeconds / controller.rowSeconds
     let plainRows = others.rows + 1
     var best = (depth: 0, rate: rate * 1.02)
