@@ -58,7 +58,8 @@ private struct CostStore {
       threads: model.transformer.pool.threads, cpu: Self.cpuName,
       instructionSet: ComputePool.instructionSet, build: Self.build(of: program), costs: [])
     let key = Checksum64(
-      "\(content.checksum) \(content.threads) \(content.cpu) \(content.instructionSet) \(program)".utf8)
+      "\(content.checksum) \(content.threads) \(content.cpu) \(content.instructionSet) \(program)"
+        .utf8)
     path = "\(ModelCache.standard().folder)/costs/\(key).json"
   }
 
