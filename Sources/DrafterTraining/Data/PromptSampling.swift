@@ -58,7 +58,7 @@ public struct PromptSampling: Sendable {
       throw TrainingError.setting(name: "systems", expected: "at least one", found: "none")
     }
     let writer = try LineWriter(path: path)
-    var progress = DataProgress(total: count)
+    var progress = DataProgress(total: count, replacesSkipped: true)
     var known: Set<UInt64> = []
     var attempt = 0
     if !writer.isEmpty {

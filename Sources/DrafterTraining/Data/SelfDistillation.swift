@@ -106,18 +106,21 @@ public struct DataProgress: Sendable, Equatable {
   public var tokens = 0
   /// Since this run began.
   public var seconds = 0.0
+  /// Whether others take the place of what is left out, until `total` are written.
+  public let replacesSkipped: Bool
 
-  public init(total: Int) {
+  public init(total: Int, replacesSkipped: Bool = false) {
     self.total = total
+    self.replacesSkipped = replacesSkipped
   }
 
   public var skippedCount: Int { skipped.values.reduce(0, +) }
   /// Of all that is asked for.
-  public var done: Int { resumed + resumedSkipped + written + skippedCount }
+  public var done: Int { resumed + (replacesSkipped ? 0 : resumedSkipped) + finished }
   public var tokensPerSecond: Double { seconds > 0 ? Double(tokens) / seconds : 0 }
   /// By the pace of this run; nil before anything is finished.
   public var secondsLeft: Double? {
-    let finished = written + skippedCount
-    return finished > 0 ? seconds * Double(total - done) / Double(finished) : nil
+    finished > 0 ? seconds * Double(total - done) / Double(finished) : nil
   }
+  private var finished: Int { written + (replacesSkipped ? 0 : skippedCount) }
 }
