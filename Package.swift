@@ -33,6 +33,8 @@ let package = Package(
     .target(
       name: "ModelFiles",
       dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: strict),
+    // Plots by gnuplot.
+    .target(name: "Plotting", dependencies: ["ModelFiles"], swiftSettings: strict),
     .target(name: "Tokenization", swiftSettings: strict),
     .target(
       name: "LanguageModels", dependencies: ["NunchiKernels", "ModelFiles"],
@@ -56,14 +58,14 @@ let package = Package(
     .target(
       name: "DrafterTraining",
       dependencies: library + [
-        "COpenBLAS", "TrainingKernels", .product(name: "Yams", package: "Yams"),
+        "COpenBLAS", "Plotting", "TrainingKernels", .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     // Suites, runs and metrics.
-    .target(name: "Evaluation", dependencies: library, swiftSettings: strict),
+    .target(name: "Evaluation", dependencies: library + ["Plotting"], swiftSettings: strict),
     .executableTarget(
       name: "NunchiCommand",
       dependencies: library + [
-        "DrafterTraining", "Evaluation", "Losslessness",
+        "DrafterTraining", "Evaluation", "Losslessness", "Plotting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     // The README's library example, built with the rest so that it costs nothing more.

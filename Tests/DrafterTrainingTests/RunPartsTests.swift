@@ -19,7 +19,7 @@ import Testing
   }
 
   private static let mistakes: [(String, String)] = [
-    (#""steps": 0"#, "steps: expected at least 1, found 0"),
+    (#""steps": -1"#, "steps: expected at least 0, found -1"),
     (#""accumulation": 0"#, "accumulation: expected at least 1"),
     (#""learningRate": 0"#, "learningRate: expected a number above 0, found 0.0"),
     (#""minimumRateShare": 1.5"#, "minimumRateShare: expected 0 to 1"),

@@ -94,6 +94,34 @@ struct TinyRuns {
     #expect(provenance.figures.first == TrainingFigure(name: "step", value: Double(best.step)))
   }
 
+  @Test("A run ends when so many validations were no better, and stays ended")
+  func patience() throws {
+    var runs = runs
+    runs.configuration.steps = 40
+    runs.configuration.validateEvery = 2
+    runs.configuration.patience = 3
+    let trainer = runs.trainer
+    // Best before the fifth step.
+    trainer.validation = { $0 == 2 ? 0.1 : 1 }
+    #expect(try runs.run(trainer) == .finished)
+    let state = try runs.state()
+    #expect(state.best?.step == 4 && state.step == 10)
+    let again = runs.trainer
+    again.validation = trainer.validation
+    #expect(try runs.run(again) == .finished)
+    #expect(again.asked.isEmpty)
+  }
+
+  @Test("A run of no steps prepares, validates and exports")
+  func noSteps() throws {
+    var runs = runs
+    runs.configuration.steps = 0
+    let trainer = runs.trainer
+    #expect(try runs.run(trainer) == .finished)
+    #expect(trainer.preparations == 1 && trainer.asked.isEmpty && trainer.validations == 1)
+    #expect(runs.folder.names.contains("drafter"))
+  }
+
   @Test("The same run gives the same bits")
   func repeatable() throws {
     let other = try TinyRuns()
@@ -219,11 +247,11 @@ struct TinyRuns {
     let picture = LossPicture(folder: runs.folder.path, columns: [], title: "t")
     let problem = picture.draw(environment: ["PATH": "/nowhere"])
     #expect(
-      problem == "no picture of the loss: the program 'gnuplot' is needed to draw the loss curve, "
+      problem == "no picture of loss: the program 'gnuplot' is needed to draw loss, "
         + "but it is not in PATH")
     // There is no table to draw.
     let other = picture.draw() ?? ""
-    #expect(other.hasPrefix("no picture of the loss: line "), "\(other)")
+    #expect(other.hasPrefix("no picture of loss: line "), "\(other)")
     #expect(runs.folder.names.isEmpty)
     #expect(!other.contains("\n"))
   }

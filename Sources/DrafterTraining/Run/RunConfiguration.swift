@@ -1,6 +1,6 @@
 /// How a training run goes, whatever it trains.
 public struct RunConfiguration: Codable, Equatable, Sendable {
-  /// Updates of the weights.
+  /// Updates of the weights; 0 only prepares them.
   public var steps = 1000
   /// Tokens that a trainer puts into one micro-batch, about.
   public var batchTokens = 2048
@@ -24,6 +24,8 @@ public struct RunConfiguration: Codable, Equatable, Sendable {
   /// Steps between validations, besides those before the first and after the last step; 0: none
   /// at all.
   public var validateEvery = 200
+  /// Ends the run after so many validations in a row that were not the best; 0: never.
+  public var patience = 0
   /// The figure of the validation that says which weights are the best.
   public var bestFigure = "loss"
   /// Whether the best figure is the highest one, not the lowest.
@@ -32,7 +34,7 @@ public struct RunConfiguration: Codable, Equatable, Sendable {
   public enum CodingKeys: String, CodingKey, CaseIterable {
     case steps, batchTokens, accumulation, learningRate, minimumRateShare, warmupShare
     case beta1, beta2, epsilon, weightDecay, clip, seed, checkpointMinutes, validateEvery
-    case bestFigure, bestIsHighest
+    case patience, bestFigure, bestIsHighest
   }
 
   public init() {}
@@ -57,6 +59,7 @@ public struct RunConfiguration: Codable, Equatable, Sendable {
     try read(&seed, .seed)
     try read(&checkpointMinutes, .checkpointMinutes)
     try read(&validateEvery, .validateEvery)
+    try read(&patience, .patience)
     try read(&bestFigure, .bestFigure)
     try read(&bestIsHighest, .bestIsHighest)
   }
@@ -69,7 +72,7 @@ public struct RunConfiguration: Codable, Equatable, Sendable {
           name: key.stringValue, expected: expected, found: "\(found)")
       }
     }
-    try demand(steps >= 1, .steps, "at least 1", steps)
+    try demand(steps >= 0, .steps, "at least 0", steps)
     try demand(batchTokens >= 1, .batchTokens, "at least 1", batchTokens)
     try demand(accumulation >= 1, .accumulation, "at least 1", accumulation)
     try demand(
@@ -87,6 +90,7 @@ public struct RunConfiguration: Codable, Equatable, Sendable {
       checkpointMinutes >= 0 && checkpointMinutes.isFinite, .checkpointMinutes, "at least 0",
       checkpointMinutes)
     try demand(validateEvery >= 0, .validateEvery, "at least 0", validateEvery)
+    try demand(patience >= 0, .patience, "at least 0", patience)
   }
 
   /// The learning rates of the run.

@@ -98,7 +98,7 @@ public final class TrainingRun {
       try begin()
     }
     var pace = Pace()
-    while state.step < configuration.steps {
+    while !isDone {
       guard let figures = try takeStep() else {
         try saveCheckpoint()
         drawPicture()
@@ -106,7 +106,7 @@ public final class TrainingRun {
       }
       report(.step(pace.progress(after: figures, state, configuration)))
       try append(figures, validation: try validateWhenDue())
-      if state.step == configuration.steps || checkpointIsDue {
+      if isDone || checkpointIsDue {
         try saveCheckpoint()
         if pictureIsDue { drawPicture() }
       }
@@ -114,6 +114,14 @@ public final class TrainingRun {
     drawPicture()
     if state.best == nil || !folder.hasDrafter { try export() }
     return .finished
+  }
+
+  private var isDone: Bool {
+    let (every, patience) = (configuration.validateEvery, configuration.patience)
+    guard state.step < configuration.steps, let best = state.best, every > 0, patience > 0 else {
+      return state.step >= configuration.steps
+    }
+    return state.step - best.step >= patience * every && state.step % every == 0
   }
 
   /// Validates the prepared weights and writes the first checkpoint, so that what is wrong

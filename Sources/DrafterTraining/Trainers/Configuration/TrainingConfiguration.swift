@@ -1,5 +1,4 @@
-import Foundation
-import Yams
+import ModelFiles
 
 /// The sizes and losses of one kind of drafter.
 public protocol DrafterConfiguration: Codable, Sendable, Equatable {
@@ -100,76 +99,15 @@ public struct ValidationConfiguration: Codable, Sendable, Equatable {
 
 extension TrainingConfiguration {
   /// Reads a file; what it leaves out stays as it is here.
-  /// - Throws: `TrainingError`, naming the key, for one that is unknown or has a wrong value.
+  /// - Throws: `ModelFileError`, naming file and key, for one that is unknown or of another kind;
+  ///   `TrainingError.setting` for a value out of range.
   public mutating func read(yamlFile path: String) throws {
-    let text: String
-    do {
-      text = try String(contentsOfFile: path, encoding: .utf8)
-    } catch {
-      throw TrainingError.file(path: path, reason: "expected a readable file, found none")
-    }
-    try read(yaml: text, path: path)
-  }
-
-  mutating func read(yaml text: String, path: String) throws {
-    let defaults = try Yams.compose(yaml: YAMLEncoder().encode(self))
-    let given: Node?
-    do {
-      given = try Yams.compose(yaml: text)
-    } catch {
-      throw TrainingError.file(path: path, reason: "expected YAML, found: \(error)")
-    }
-    guard let given, let defaults else { return }
-    let merged = try Self.merged(defaults, given, at: [], path: path)
-    do {
-      self = try YAMLDecoder().decode(Self.self, from: Yams.serialize(node: merged))
-    } catch let error as DecodingError {
-      throw TrainingError(error, path: path)
-    }
+    self = try YAMLSettings.read(self, path: path)
     try check()
   }
 
-  /// The defaults with what is given in their places.
-  private static func merged(
-    _ defaults: Node, _ given: Node, at keys: [String], path: String
-  ) throws -> Node {
-    guard case .mapping(var result) = defaults else { return given }
-    let name = keys.isEmpty ? "the whole" : keys.joined(separator: ".")
-    guard case .mapping(let mapping) = given else {
-      throw TrainingError.field(
-        path: path, field: name, expected: "keys and values", found: "something else")
-    }
-    let known = result.keys.compactMap(\.string)
-    for (key, value) in mapping {
-      guard let text = key.string, let old = result[key] else {
-        throw TrainingError.field(
-          path: path, field: name, expected: known.joined(separator: ", "),
-          found: key.string ?? "a key that is no text")
-      }
-      result[key] = try merged(old, value, at: keys + [text], path: path)
-    }
-    return .mapping(result)
-  }
-}
-
-extension TrainingError {
-  /// What a decoder found wrong in a file.
-  init(_ error: DecodingError, path: String) {
-    func field(_ context: DecodingError.Context) -> String {
-      context.codingPath.map(\.stringValue).joined(separator: ".")
-    }
-    switch error {
-    case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
-      self = .field(path: path, field: field(context), expected: "\(type)", found: "another kind")
-    case .dataCorrupted(let context):
-      self = .field(
-        path: path, field: field(context), expected: "a value that fits",
-        found: context.debugDescription)
-    case .keyNotFound(let key, let context):
-      self = .field(
-        path: path, field: field(context), expected: key.stringValue, found: "nothing")
-    @unknown default:
-      self = .file(path: path, reason: "\(error)")
-    }
+  mutating func read(yaml text: String, path: String) throws {
+    self = try YAMLSettings.read(self, yaml: text, path: path)
+    try check()
   }
 }

@@ -214,7 +214,9 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
     } else if configuration.epochs > 0 {
       configuration.run.steps = Int(configuration.epochs * Double(rows)) / stepRows
     }
-    configuration.run.steps = max(1, configuration.run.steps)
+    if hours != nil || configuration.epochs > 0 {
+      configuration.run.steps = max(1, configuration.run.steps)
+    }
     let steps = configuration.run.steps
     if configuration.run.validateEvery > 0 {
       configuration.run.validateEvery = min(
