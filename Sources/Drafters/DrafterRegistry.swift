@@ -22,6 +22,10 @@ public struct DrafterSettings: Sendable {
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var draftModelConfiguration = DraftModelConfiguration()
+  /// Of the affine-aligned draft tree; nil grows it by the draft model's own probabilities.
+  public var affineTree: AffineTree?
+  /// For experiments that know what will be generated.
+  public var knownText: KnownText?
   /// What the trained drafters draft with.
   public var trained: TrainedDrafter?
   /// How the tree of a trained drafter grows; nil leaves each its own.
@@ -31,6 +35,9 @@ public struct DrafterSettings: Sendable {
   /// Prompt and plain output, for the reference drafters.
   public var sequence: [Int32] = []
   public var seed: UInt64 = 0
+
+  /// The model of a trained drafter that is a tiny language model.
+  public var tinyLM: TransformerModel? { (trained?.weights as? TinyLM)?.model }
 
   public init(length: Int? = nil, capacity: Int = 4096, draftModel: (any LanguageModel)? = nil) {
     self.length = length
@@ -63,6 +70,7 @@ public enum DrafterRegistry {
       .rest,
       .lookahead,
       .draftModel,
+      .affineTree,
       .crossVocabulary,
       .layerSkip,
       .earlyExit,

@@ -57,6 +57,15 @@ extension TransformerModel {
     return OutputHead(matrix, tokens: tokens, vocabularySize: vocabularySize, pool: pool)
   }
 
+  /// The output matrix that the model itself uses, cut or not.
+  /// - Throws: `LanguageModelError.invalidTokens` for a model without one.
+  public func ownOutputHead() throws -> OutputHead {
+    guard let head = weights.head else { throw noWholeHead }
+    return OutputHead(
+      try PackedMatrix(sharing: head, of: weights), tokens: headTokens,
+      vocabularySize: vocabularySize, pool: pool)
+  }
+
   private var noWholeHead: LanguageModelError {
     .invalidTokens(
       expected: "a model with its whole output head",

@@ -83,12 +83,23 @@ extension ComputePool {
   public func addSiLU(
     of y: UnsafeMutablePointer<Float>, to x: UnsafeMutablePointer<Float>, count: Int
   ) {
+    activate(y, count: count, NK_SILU)
+    withPool { nk_add($0, x, y, Int64(count)) }
+  }
+
+  /// x = gelu(x), by its approximation with tanh (1606.08415). `count` elements.
+  public func gelu(_ x: UnsafeMutablePointer<Float>, count: Int) {
+    activate(x, count: count, NK_GELU_TANH)
+  }
+
+  private func activate(
+    _ x: UnsafeMutablePointer<Float>, count: Int, _ activation: nk_activation
+  ) {
     withPool { pool in
       withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { ones in
         ones.initialize(repeating: 1)
-        nk_gated(pool, NK_SILU, y, ones.baseAddress, y, 1, Int64(count))
+        nk_gated(pool, activation, x, ones.baseAddress, x, 1, Int64(count))
       }
-      nk_add(pool, x, y, Int64(count))
     }
   }
 }

@@ -131,6 +131,13 @@ public final class TableModel: LanguageModel {
     }
   }
 
+  /// The state that follows a sequence of tokens. (hiddenSize)
+  public func state(after path: [Int32]) -> Float {
+    var hash = seed
+    for token in path.suffix(order) { hash = mix(hash ^ UInt64(UInt32(bitPattern: token))) }
+    return Float(mix(hash) >> 40) * 0x1p-23 - 1
+  }
+
   public func forward(
     _ sequences: [SequenceRows<TableCache>], options: ForwardOptions
   ) throws -> [ForwardOutput] {
@@ -162,11 +169,16 @@ public final class TableModel: LanguageModel {
       case .last: [tokens.count - 1]
       case .none: [Int]()
       }
+    let isObserved = options.observing.finalHidden
     cache.rows?.deallocate()
     let rows = UnsafeMutableBufferPointer<Float>.allocate(
-      capacity: max(1, wanted.count * vocabularySize))
+      capacity: 1 + wanted.count * vocabularySize + new.count)
     cache.rows = rows
-    for (place, row) in wanted.enumerated() {
+    let states = rows.baseAddress! + wanted.count * vocabularySize
+    for row in isObserved ? new : new.prefix(0) {
+      states[row - new.lowerBound] = state(after: seen(row))
+    }
+    func seen(_ row: Int) -> [Int32] {
       var path: [Int32] = []
       var node = row
       while node >= 0 {
@@ -176,18 +188,22 @@ public final class TableModel: LanguageModel {
       }
       var seen = context + path.reversed()
       if bug == .chunkBoundary && row >= 256 { seen.removeFirst() }
+      return seen
+    }
+    for (place, row) in wanted.enumerated() {
       // Each layer left out adds noise of its own.
       let model = options.skippedLayers.sorted().reduce(self) {
         $0.noisy(1.5 / Float($1 + 1), seed: UInt64($1))
       }
-      for (token, logit) in model.logits(after: seen).enumerated() {
+      for (token, logit) in model.logits(after: seen(row)).enumerated() {
         let isOff = bug == .rowCount && tokens.count > 4 && token == 0
         rows[place * vocabularySize + token] = isOff ? logit.nextUp : logit
       }
     }
     return ForwardOutput(
       logits: FloatRows(
-        base: rows.baseAddress!, rows: wanted.count, columns: vocabularySize))
+        base: rows.baseAddress!, rows: wanted.count, columns: vocabularySize),
+      finalHidden: isObserved ? FloatRows(base: states, rows: new.count, columns: 1) : nil)
   }
 
   private func mix(_ value: UInt64) -> UInt64 {

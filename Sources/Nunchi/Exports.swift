@@ -1,4 +1,5 @@
 // What the public API speaks of, so that `import Nunchi` is enough.
+@_exported import struct Drafters.AffineTreeConfiguration
 @_exported import LanguageModels
 @_exported import Sampling
 @_exported import Speculation

@@ -77,6 +77,9 @@ public struct DrafterChoice: Sendable {
   public var trainedFolder: String? { didSet { sessions = DraftSessions() } }
   /// Whether `auto` drafts with a trained drafter that is at hand.
   public var usesTrained = true { didSet { sessions = DraftSessions() } }
+  /// The affine-aligned draft tree with the files that it names; nil grows it by the draft model's
+  /// own probabilities.
+  public var affineTree: AffineTreeConfiguration? { didSet { sessions = DraftSessions() } }
   /// Settings of the drafters. Length, capacity and models are filled in from the options.
   public var settings = DrafterSettings() { didSet { sessions = DraftSessions() } }
   private(set) var sessions = DraftSessions()
@@ -131,6 +134,9 @@ public struct DrafterChoice: Sendable {
     settings.target = target.transformer
     if settings.trained == nil { settings.trained = try trained(for: target) }
     settings.draftModel = draftModel?.transformer
+    if let affineTree, let draft = draftModel?.transformer ?? settings.tinyLM {
+      settings.affineTree = try AffineTree(affineTree, draft: draft, target: target.transformer)
+    }
     if let draftModel, target.vocabularyMismatch(with: draftModel) != nil {
       settings.crossVocabulary.bridge = target.vocabularyBridge(to: draftModel)
     }
@@ -139,7 +145,8 @@ public struct DrafterChoice: Sendable {
 
   private func trained(for target: Model) throws -> TrainedDrafter? {
     let method = names.first(where: DrafterRegistry.trained.contains)
-    guard method != nil || names.contains("auto") else { return nil }
+    let drafts = names.contains("auto") || (names.contains("affine-tree") && trainedFolder != nil)
+    guard method != nil || drafts else { return nil }
     if let trainedFolder {
       let drafter = try target.trainedDrafter(folder: trainedFolder)
       if let method, drafter.method != method {

@@ -37,13 +37,17 @@ extension BenchCommand {
     @Option(
       name: .customLong("drafter"),
       help: ArgumentHelp(
-        "Who drafts; may be given several times, a trained one with =FOLDER behind it. "
+        "Who drafts; may be given several times, a trained one with =FOLDER behind it, affine-tree "
+          + "with =FILE. "
           + "\(Self.defaultDrafter) if not given.",
         valueName: "drafter"))
     var drafters: [String] = []
 
     @Option(help: "A smaller model that drafts, of the same vocabulary or of another.")
     var draftModel: String?
+
+    @Option(help: "The folder of a tiny-lm that affine-tree drafts with.")
+    var trained: String?
 
     @Option(help: "A file made by 'nunchi datastore build', for the rest drafter.")
     var datastore: String?
@@ -82,18 +86,26 @@ extension BenchCommand {
 
     private var chosenDrafters: [String] { drafters.isEmpty ? [Self.defaultDrafter] : drafters }
 
-    /// A drafter's names, and the folder of the trained one among them if it is given.
-    private static func parts(_ drafter: String) -> (names: String, folder: String?) {
+    /// A drafter's names, and the folder of the trained one among them, or the file of affine-tree,
+    /// if it is given.
+    private static func parts(_ drafter: String) -> (names: String, path: String?) {
       let parts = drafter.split(separator: "=", maxSplits: 1).map(String.init)
       return (parts.first ?? "", parts.count > 1 ? parts[1] : nil)
     }
 
+    private static func hasAffineTree(_ names: String) -> Bool {
+      names.split(separator: ",").contains("affine-tree")
+    }
+
     func validate() throws {
       for drafter in chosenDrafters {
-        let (names, folder) = Self.parts(drafter)
+        let (names, path) = Self.parts(drafter)
         try GenerationArguments.validate(
-          drafter: names, hasDraftModel: draftModel != nil, hasDatastore: datastore != nil)
-        if let folder { try GenerationArguments.validate(trained: folder, drafter: names) }
+          drafter: names, hasDraftModel: draftModel != nil, hasTrained: trained != nil,
+          hasDatastore: datastore != nil)
+        if let path, !Self.hasAffineTree(names) {
+          try GenerationArguments.validate(trained: path, drafter: names)
+        }
       }
       if let twice = Set(drafters).first(where: { name in drafters.count { $0 == name } > 1 }) {
         throw ValidationError("--drafter \(twice): expected once, found several times")
@@ -137,10 +149,15 @@ extension BenchCommand {
       let file = try output.map { try RecordFile(path: $0, conditions: conditions) }
       let run = try BenchmarkRun(
         model: model,
-        drafters: chosenDrafters.map {
-          let (names, folder) = Self.parts($0)
+        drafters: try chosenDrafters.map {
+          let (names, path) = Self.parts($0)
           var choice = DrafterChoice(named: names, draftModel: draft)
-          choice.trainedFolder = folder
+          if Self.hasAffineTree(names) {
+            choice.affineTree = try path.map(AffineTreeConfiguration.init(path:))
+            choice.trainedFolder = trained
+          } else {
+            choice.trainedFolder = path
+          }
           choice.settings.datastore = store
           return BenchmarkConfiguration(name: $0, drafter: choice)
         }, settings: settings, questions: questions)

@@ -22,6 +22,12 @@ struct GenerationArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "How the affine-tree drafter drafts: a YAML file with its tree, alignment and predictor.",
+      discussion: "By the draft model's own probabilities if not given.", valueName: "file"))
+  var affineTree: String?
+
+  @Option(
+    help: ArgumentHelp(
       "The folder of a trained drafter.",
       discussion: "One that 'nunchi train' made for the model, or that is shipped, if not given.",
       valueName: "folder"))
@@ -89,11 +95,16 @@ struct GenerationArguments: ParsableArguments {
   func validate() throws {
     if let drafter {
       let usesModel = try Self.validate(
-        drafter: drafter, hasDraftModel: draftModel != nil, hasDatastore: datastore != nil)
+        drafter: drafter, hasDraftModel: draftModel != nil, hasTrained: trained != nil,
+        hasDatastore: datastore != nil)
       if !usesModel, let draftModel {
         throw ValidationError(
           "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
       }
+    }
+    if let affineTree, drafter?.split(separator: ",").contains("affine-tree") != true {
+      throw ValidationError(
+        "--affine-tree \(affineTree): expected --drafter affine-tree, found \(drafter ?? "none")")
     }
     if let trained, let drafter { try Self.validate(trained: trained, drafter: drafter) }
     if let draftLength, !(0...128).contains(draftLength) {
@@ -130,21 +141,23 @@ struct GenerationArguments: ParsableArguments {
   /// Refuses the folder of a trained drafter where none of the names is one.
   static func validate(trained: String, drafter: String) throws {
     guard !usesTrained(drafter) else { return }
-    let names = (["auto"] + DrafterRegistry.trained).joined(separator: ", ")
+    let names = (["auto", "affine-tree"] + DrafterRegistry.trained).joined(separator: ", ")
     throw ValidationError(
       "--trained \(trained): expected --drafter with one of \(names), found \(drafter)")
   }
 
   private static func usesTrained(_ drafter: String) -> Bool {
     drafter.split(separator: ",").contains {
-      $0 == "auto" || DrafterRegistry.trained.contains(String($0))
+      $0 == "auto" || $0 == "affine-tree" || DrafterRegistry.trained.contains(String($0))
     }
   }
 
   /// Refuses names that there are not, and drafters without what they need.
   /// - Returns: whether a draft model is used.
   @discardableResult
-  static func validate(drafter: String, hasDraftModel: Bool, hasDatastore: Bool) throws -> Bool {
+  static func validate(
+    drafter: String, hasDraftModel: Bool, hasTrained: Bool = false, hasDatastore: Bool
+  ) throws -> Bool {
     let names = drafter.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     for name in names where !drafterNames.contains(name) {
       throw ValidationError(
@@ -153,8 +166,10 @@ struct GenerationArguments: ParsableArguments {
     if names.contains("none"), names.count > 1 {
       throw ValidationError("--drafter \(drafter): expected none alone, found it among others")
     }
-    let usesModel = names.contains("draft-model") || names.contains("cross-vocabulary")
-    if usesModel, !hasDraftModel {
+    let usesModel = names.contains {
+      ["draft-model", "cross-vocabulary", "affine-tree"].contains($0)
+    }
+    if usesModel, !hasDraftModel, !(hasTrained && names.contains("affine-tree")) {
       throw ValidationError("--drafter \(drafter): expected --draft-model MODEL, found none")
     }
     if names.contains("rest"), !hasDatastore {
@@ -180,6 +195,7 @@ struct GenerationArguments: ParsableArguments {
       choice.settings.draftModelConfiguration.shape = try DraftShape(parsing: draftTree)
       choice.settings.trainedShape = choice.settings.draftModelConfiguration.shape
     }
+    choice.affineTree = try affineTree.map(AffineTreeConfiguration.init(path:))
     choice.settings.datastore = try datastore.map {
       try Datastore(path: $0, vocabulary: target.vocabularyFingerprint)
     }

@@ -6,10 +6,14 @@ import ModelFiles
 struct InspectCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Show a model's architecture, sizes, tensors, tokenizer and memory needs.")
+    abstract: "Show a model's architecture, sizes, tensors, tokenizer and memory needs.",
+    discussion: """
+      Of a .safetensors file, such as an alignment or an acceptance predictor, it shows tensors and \
+      what the file says of itself.
+      """)
 
   @Argument(
-    help: "A model's name, the path of a .gguf file, or of a Hugging Face folder.")
+    help: "A model's name, the path of a .gguf or .safetensors file, or of a Hugging Face folder.")
   var model: String
 
   @Flag(help: "Print the chat template, and nothing else.")
@@ -19,6 +23,10 @@ struct InspectCommand: AsyncParsableCommand {
   var json = false
 
   func run() async throws {
+    if model.lowercased().hasSuffix(".safetensors") {
+      let contents = try TensorFileContents(path: model)
+      return json ? try printJSON(contents) : printTable(contents.rows)
+    }
     let summary = try ModelSummary(of: ModelLocation.resolve(model))
     if chatTemplate {
       guard let template = summary.chatTemplate else {
@@ -72,5 +80,55 @@ struct InspectCommand: AsyncParsableCommand {
     }
     rows.append(["memory", "\(formatBytes(summary.weightBytes)) for weights\(cache ?? "")"])
     return rows
+  }
+}
+
+/// What is in a safetensors file.
+private struct TensorFileContents: Encodable {
+  struct Tensor: Encodable {
+    var name: String
+    var type: String
+    var shape: [Int]
+  }
+
+  var path: String
+  var tensors: [Tensor]
+  /// Of the file, with the parts of JSON objects under dotted names.
+  var metadata: [String: String]
+
+  init(path: String) throws {
+    let file = try SafetensorsFile(path: path)
+    self.path = path
+    tensors = file.tensors.values.sorted { $0.name < $1.name }.map {
+      Tensor(name: $0.name, type: $0.type.name, shape: $0.shape)
+    }
+    metadata = [:]
+    for (key, text) in file.metadata { add(text, as: key) }
+  }
+
+  private mutating func add(_ text: String, as key: String) {
+    guard let value = try? JSONSerialization.jsonObject(with: Data(text.utf8)) else {
+      metadata[key] = text
+      return
+    }
+    add(value, as: key)
+  }
+
+  private mutating func add(_ value: Any, as key: String) {
+    switch value {
+    case let object as [String: Any]:
+      for (name, part) in object { add(part, as: "\(key).\(name)") }
+    case let list as [Any]:
+      for (index, part) in list.enumerated() { add(part, as: "\(key).\(index)") }
+    default: metadata[key] = "\(value)"
+    }
+  }
+
+  var rows: [[String]] {
+    [["file", path]]
+      + metadata.sorted { $0.key < $1.key }.map { [$0.key, $0.value] }
+      + tensors.map {
+        [$0.name, "\($0.type), \($0.shape.map(String.init).joined(separator: " × "))"]
+      }
   }
 }

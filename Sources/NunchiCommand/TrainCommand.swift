@@ -22,7 +22,8 @@ struct TrainCommand: AsyncParsableCommand {
       """,
     subcommands: [
       TrainEagleCommand.self, TrainEagle3Command.self, TrainMedusaCommand.self,
-      TrainHydraCommand.self, TrainTinyLMCommand.self,
+      TrainHydraCommand.self, TrainTinyLMCommand.self, TrainAlignmentCommand.self,
+      TrainPredictorCommand.self,
     ])
 }
 

@@ -1,3 +1,5 @@
+import Foundation
+
 /// exp for many numbers at once. Own arithmetic, so that the same logits give the same
 /// probabilities on every machine, and no call for each of a vocabulary's tokens.
 enum Exponential {
@@ -68,6 +70,41 @@ enum Exponential {
     let start = values.count / 16 * 16
     for index in start..<values.count { tail[index - start] = values[index] }
     return total + Double(sixteen(tail, highest, scale).sum())
+  }
+
+  /// ln Σ exp(value − highest) and the entropy of these weights, normalised, in nats.
+  static func entropy(
+    of values: UnsafeBufferPointer<Float>, highest: Float
+  ) -> (logTotal: Double, entropy: Double) {
+    let raw = UnsafeRawBufferPointer(values)
+    var (total, moment) = (0.0, 0.0)
+    func add(_ lanes: SIMD16<Float>, to sums: inout (SIMD16<Float>, SIMD16<Float>)) {
+      let weights = sixteen(lanes, highest, 1)
+      var products = weights * (highest - lanes)
+      products.replace(with: 0, where: weights .== 0)
+      sums.0 += weights
+      sums.1 += products
+    }
+    var block = 0
+    while block <= values.count / 16 {
+      let end = min(block + 64, values.count / 16)
+      var sums = (SIMD16<Float>(repeating: 0), SIMD16<Float>(repeating: 0))
+      while block < end {
+        add(raw.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self), to: &sums)
+        block += 1
+      }
+      if block == values.count / 16 {
+        var tail = SIMD16<Float>(repeating: -.infinity)
+        let start = block * 16
+        for index in start..<values.count { tail[index - start] = values[index] }
+        add(tail, to: &sums)
+        block += 1
+      }
+      total += Double(sums.0.sum())
+      moment += Double(sums.1.sum())
+    }
+    let logTotal = Foundation.log(total)
+    return (logTotal, logTotal + moment / total)
   }
 
   private static func sixteen(

@@ -79,6 +79,16 @@ public struct Sampler: Sendable {
     }
   }
 
+  /// The logarithm that turns a row's logits into log-probabilities of temperature 1, when taken
+  /// from them, and their entropy in nats.
+  public static func entropy(
+    logits: UnsafeBufferPointer<Float>
+  ) throws -> (logSum: Double, entropy: Double) {
+    let (_, highest) = try Selection.argmax(logits)
+    let (logTotal, entropy) = Exponential.entropy(of: logits, highest: highest)
+    return (Double(highest) + logTotal, entropy)
+  }
+
   private func keep(_ kept: [Int], _ tokens: inout [Int32]?, _ weights: inout [Double]) {
     let old = tokens
     tokens = kept.map { old?[$0] ?? Int32($0) }

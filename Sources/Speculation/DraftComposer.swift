@@ -177,13 +177,13 @@ final class DraftComposer {
   private func fixed(_ budget: DraftBudget, _ context: DraftContext) throws -> DraftPlan {
     var plan = DraftPlan(budget: budget, reason: .fixed)
     if drafters.count == 1 {
-      plan.tree = try call(0, budget, context, &plan).limited(to: budget)
+      plan.tree = try call(0, budget, context, &plan).kept.limited(to: budget)
     } else {
       var candidates = CandidateTree()
       for index in drafters.indices {
-        let tree = try call(index, budget, context, &plan)
+        let (tree, kept) = try call(index, budget, context, &plan)
         let calibration = knowledge.members[places[index]].calibration
-        candidates.merge(tree, from: index, calibration: calibration, depth: budget.depth)
+        candidates.merge(kept, from: index, calibration: calibration, depth: budget.depth)
         follow(tree, of: places[index])
       }
       candidates.settle(knowledge.consensus)
@@ -301,14 +301,14 @@ final class DraftComposer {
     _ index: Int, _ budget: DraftBudget, _ context: DraftContext,
     _ candidates: inout CandidateTree, _ plan: inout DraftPlan
   ) throws {
-    let tree = try call(index, budget, context, &plan).limited(to: budget)
+    let (tree, kept) = try call(index, budget, context, &plan)
     let place = places[index]
     knowledge.members[place].recordCall(
       seconds: plan.proposals[plan.proposals.count - 1].seconds, tree: tree)
     // A drafter that is not sure enough to propose anything was asked in vain.
     if tree.isEmpty { knowledge.members[place].survival.record(depth: 1, held: false) }
     candidates.merge(
-      tree, from: index, calibration: knowledge.members[place].calibration, depth: budget.depth)
+      kept, from: index, calibration: knowledge.members[place].calibration, depth: budget.depth)
     follow(tree, of: place)
   }
 
@@ -345,19 +345,24 @@ final class DraftComposer {
     return candidates.nodes.count > before
   }
 
+  /// - Returns: what a drafter proposes, and what of it is worth verifying.
   private func call(
     _ index: Int, _ budget: DraftBudget, _ context: DraftContext, _ plan: inout DraftPlan
-  ) throws -> DraftTree {
+  ) throws -> (tree: DraftTree, kept: DraftTree) {
     var watch = Stopwatch()
     let tree = try drafters[index].draft(
-      after: context.drawing(asDrafter: index), budget: budget)
+      after: context.drawing(asDrafter: index), budget: budget
+    ).limited(to: budget)
     if let token = tree.tokens.first(where: { $0 < 0 || Int($0) >= context.vocabularySize }) {
       throw SpeculationError.tokenOutsideVocabulary(
         token: token, source: "drafter \(names[index])", vocabularySize: context.vocabularySize)
     }
+    let kept = (drafters[index] as? any PruningDrafter)?.prune(tree) ?? tree
     plan.proposals.append(
-      DrafterProposal(drafter: names[index], tree: tree, seconds: watch.lap()))
-    return tree
+      DrafterProposal(
+        drafter: names[index], tree: tree, seconds: watch.lap(),
+        figures: drafters[index].figures))
+    return (tree, kept)
   }
 
   /// - Parameter path: what others drafted before it.

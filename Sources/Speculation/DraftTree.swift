@@ -109,9 +109,22 @@ public struct DraftTree: Sendable, Equatable {
   /// their places only, never on their tokens, so that sampled proposals stay unbiased.
   func limited(to budget: DraftBudget) -> DraftTree {
     if count <= budget.nodes && depth <= budget.depth { return self }
+    var room = budget.nodes
+    return keeping(
+      depths.map { depth in
+        guard depth <= budget.depth, room > 0 else { return false }
+        room -= 1
+        return true
+      })
+  }
+
+  /// The part whose nodes are wanted; one whose parent is not is left out too.
+  /// - Parameter wanted: for each node whether it is.
+  public func keeping(_ wanted: [Bool]) -> DraftTree {
+    guard wanted.contains(false) else { return self }
     var part = DraftTree()
     var places = [Int?](repeating: nil, count: count)
-    for node in tokens.indices where part.count < budget.nodes && depths[node] <= budget.depth {
+    for node in tokens.indices where wanted[node] {
       let parent = parents[node] == Self.root ? Self.root : places[parents[node]]
       guard let parent else { continue }
       places[node] = part.add(

@@ -104,6 +104,10 @@ public protocol Drafter: AnyObject {
   /// Proposes a tree of at most `budget`; an empty one means plain decoding.
   func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree
 
+  /// What the last draft has to say of itself, for the trace: seconds of its parts, settings in
+  /// force, by name.
+  var figures: [String: Double] { get }
+
   /// New tokens of the sequence: accepted ones and the target's own. All logits rows of the pass
   /// that gave them are there to learn from, those of rejected nodes too.
   func commit(_ tokens: [Int32], states: TargetStates) throws
@@ -111,9 +115,18 @@ public protocol Drafter: AnyObject {
 
 extension Drafter {
   public var observing: Observation { .nothing }
+  public var figures: [String: Double] { [:] }
   public func begin(prompt: [Int32]) throws {}
   public func observePrompt(_ states: TargetStates, from position: Int) throws {}
   public func commit(_ tokens: [Int32], states: TargetStates) throws {}
+}
+
+/// A drafter that has a part of its proposal left unverified. The trace keeps all of it, so that
+/// what pruning loses can be told.
+public protocol PruningDrafter: Drafter {
+  /// The part of the proposal just made that is worth verifying. Whether a drawn token stays may
+  /// depend on what was drawn before it, never on the token itself or what came after it.
+  func prune(_ tree: DraftTree) -> DraftTree
 }
 
 /// A drafter that can also go on where another's draft ends: a repeated suffix may lead on from

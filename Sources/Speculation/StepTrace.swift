@@ -9,14 +9,20 @@ public struct DrafterProposal: Sendable, Equatable, Codable {
   /// The drafter's own estimates of acceptance.
   public var scores: [Double]
   public var seconds: Double
+  /// What the drafter has to say of the draft; nil for nothing.
+  public var figures: [String: Double]?
 
-  public init(drafter: String, path: [Int32]? = nil, tree: DraftTree, seconds: Double) {
+  public init(
+    drafter: String, path: [Int32]? = nil, tree: DraftTree, seconds: Double,
+    figures: [String: Double] = [:]
+  ) {
     self.drafter = drafter
     self.path = path
     tokens = tree.tokens
     parents = tree.parents
     scores = tree.scores
     self.seconds = seconds
+    self.figures = figures.isEmpty ? nil : figures
   }
 }
 

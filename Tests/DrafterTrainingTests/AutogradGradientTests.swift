@@ -1,3 +1,4 @@
+import Foundation
 import LanguageModels
 import Testing
 
@@ -17,6 +18,25 @@ import Testing
       return graph.probe(graph.concatenate([y, graph.linear(v[0], graph.scale(v[1], by: 2))]))
     }
     #expect(error < Self.tolerance)
+  }
+
+  @Test("Binary cross-entropy with labels between 0 and 1", arguments: seeds)
+  func binaryCrossEntropy(seed: UInt64) throws {
+    var random = Randomness(seed: seed)
+    let x = random.parameter(7, 2)
+    let labels = Tensor(shape: [7, 2], (0..<14).map { _ in (random.float() + 1) / 2 })
+    for index in 0..<14 { x.value.data[index] *= 4 }
+    let error = try gradientError([x]) { graph, v in graph.binaryCrossEntropy(v[0], labels) }
+    #expect(error < Self.tolerance)
+    let graph = Graph(pool: try ComputePool(threads: 2))
+    let found = graph.binaryCrossEntropy(graph.constant(x.value), labels).scalar
+    var expected = 0.0
+    for (logit, label) in zip(x.value.values, labels.values) {
+      let p = 1 / (1 + exp(-Double(logit)))
+      expected -= Double(label) * log(p) / 14
+      expected -= Double(1 - label) * log(1 - p) / 14
+    }
+    #expect(abs(found - expected) < 1e-5)
   }
 
   @Test("Sums, differences, products and scaling of what is used twice", arguments: seeds)

@@ -46,6 +46,21 @@ private func randomLogits(_ count: Int, seed: UInt64, rounded: Bool = false) -> 
 }
 
 @Suite struct SamplerTests {
+  @Test("the entropy of a row is that of its distribution", arguments: [1, 5, 16, 100, 2049])
+  func entropy(size: Int) throws {
+    for scale in [0.1, 1, 20] as [Float] {
+      let logits = randomLogits(size, seed: 3).map { $0 * scale }
+      let (logSum, entropy) = try logits.withUnsafeBufferPointer {
+        try Sampler.entropy(logits: $0)
+      }
+      let exact = try distribution(logits, SamplingParameters(temperature: 1))
+      #expect(abs(entropy - exact.entropy) < 1e-4)
+      let most = Double(logits.max() ?? 0)
+      let sum = most + log(logits.reduce(0) { $0 + exp(Double($1) - most) })
+      #expect(abs(logSum - sum) < 1e-4)
+    }
+  }
+
   @Test(
     "filters keep the tokens and probabilities that a full sort gives",
     arguments: [5, 16, 100, 1003], [1, 2, 3] as [UInt64])

@@ -1,3 +1,4 @@
+import Foundation
 import TrainingKernels
 
 extension Graph {
@@ -115,6 +116,33 @@ extension Graph {
           tk_smooth_l1_gradient(
             x.value.data + row * columns, y.data + row * columns, weights[row] * factor,
             dx.data + row * columns, Int64(columns), dx.add)
+        }
+      }
+    }
+  }
+
+  /// The mean of −y·ln σ(x) − (1 − y)·ln(1 − σ(x)) over all elements, a scalar. x (M, columns), y of
+  /// the same shape, from 0 to 1.
+  public func binaryCrossEntropy(_ x: Variable, _ y: Tensor) -> Variable {
+    precondition(
+      x.shape == y.shape && x.value.count > 0,
+      "binary cross-entropy of shapes \(x.shape) and \(y.shape)")
+    let factor = 1 / Float(x.value.count)
+    let losses = allocate(x.shape)
+    elements(losses.count) { range in
+      for index in range {
+        let value = x.value.data[index]
+        // ln(1 + exp(-|x|)) does not overflow.
+        losses.data[index] = max(value, 0) - value * y.data[index] + log1p(exp(-abs(value)))
+      }
+    }
+    return record(sum(of: losses, times: factor), [x]) { [unowned self] dy in
+      guard let dx = gradient(of: x) else { return }
+      let factor = factor * dy.data[0]
+      elements(x.value.count) { range in
+        for index in range {
+          let slope = factor * (1 / (1 + exp(-x.value.data[index])) - y.data[index])
+          dx.data[index] = slope + (dx.add ? dx.data[index] : 0)
         }
       }
     }

@@ -76,6 +76,13 @@ public struct Provenance: Codable, Equatable, Sendable {
     public var versions: Versions
   }
 
+  /// Writes `provenance.json` into a folder.
+  func write(to folder: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try AtomicFile.write(try encoder.encode(self), to: "\(folder)/provenance.json")
+  }
+
   /// - Parameter command: the command line; by default this program's own.
   public init(
     command: [String] = CommandLine.arguments, commit: String? = Provenance.checkoutCommit(),

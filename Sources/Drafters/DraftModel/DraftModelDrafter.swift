@@ -17,6 +17,8 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   public let configuration: Configuration
   private let cache: Model.Cache
   private let capacity: Int
+  /// Judges candidates by the model's states, where there is one.
+  private let scorer: (any CandidateScorer)?
   /// The tokens in `cache`, without pending ones.
   private var cached: [Int32] = []
   /// Nodes of the last draft that the model has computed, in the order of their rows.
@@ -35,9 +37,17 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   ///   - name: what its proposals are said to come from.
   ///   - capacity: the most tokens of a sequence; at most the model's context is used.
   /// - Throws: `SpeculationError.invalidSetting`, or what the cache's memory makes fail.
-  public init(
+  public convenience init(
     model: Model, name: String = "draft-model", capacity: Int,
     configuration: Configuration = Configuration()
+  ) throws {
+    try self.init(
+      model: model, name: name, capacity: capacity, configuration: configuration, scorer: nil)
+  }
+
+  init(
+    model: Model, name: String, capacity: Int, configuration: Configuration,
+    scorer: (any CandidateScorer)?
   ) throws {
     guard configuration.length >= 1 else {
       throw SpeculationError.invalidSetting(
@@ -47,6 +57,7 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
     self.model = model
     self.name = name
     self.configuration = configuration
+    self.scorer = scorer
     self.capacity = min(capacity, model.contextLength)
     cache = try model.makeCache(capacity: self.capacity)
   }
@@ -60,12 +71,12 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   public func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree {
     let known = context.tokens.count
     guard !budget.isEmpty, known <= capacity else { return DraftTree() }
-    guard let logits = try catchUp(with: context.tokens[...], logits: .last) else {
+    guard let last = try catchUp(with: context.tokens[...], logits: .last) else {
       return DraftTree()
     }
     var grower = try TreeGrower(
-      configuration, context: context, budget: budget, room: capacity - known)
-    return try grower.tree(from: named(logits), by: self, source: name)
+      configuration, context: context, budget: budget, room: capacity - known, scorer: scorer)
+    return try grower.tree(from: last, by: self, source: name)
   }
 
   public func commit(_ tokens: [Int32], states: TargetStates) throws {
@@ -86,21 +97,23 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
 
   /// Brings the cache to exactly `tokens`; returns the last row's logits if asked for and there
   /// was a row to compute.
-  private func catchUp(with tokens: ArraySlice<Int32>, logits: LogitRows) throws -> FloatRows? {
+  private func catchUp(with tokens: ArraySlice<Int32>, logits: LogitRows) throws -> DraftLogits? {
     let limit = logits == .none ? tokens.count : tokens.count - 1
     var start = zip(cached, tokens.prefix(limit)).prefix { $0 == $1 }.count
     cache.truncate(to: start)
     cached.removeSubrange(start...)
     pending = Rows()
-    var last: FloatRows?
+    var last: DraftLogits?
     while start < tokens.count {
       let end = min(start + chunk, tokens.count)
       let rows = Array(tokens[start..<end])
+      let isLast = end == tokens.count && logits == .last
       let output = try model.forward(
-        chain: rows, cache: cache, logits: end == tokens.count ? logits : .none)
+        chain: rows, cache: cache, logits: isLast ? .last : .none,
+        observing: isLast ? observation : .nothing)
       cache.commit(path: Array(rows.indices))
       cached.append(contentsOf: rows)
-      if end == tokens.count && logits == .last { last = output.logits }
+      if isLast { last = named(output) }
       start = end
     }
     return last
@@ -121,13 +134,24 @@ extension DraftModelDrafter: LevelModel {
       [
         SequenceRows(
           cache: cache, tokens: rows.tokens, parents: rows.parents, extendsPending: !isFirst)
-      ], options: ForwardOptions())[0]
+      ], options: ForwardOptions(observing: observation))[0]
     pending.tokens += rows.tokens
     pending.parents += rows.parents
-    return named(output.logits)
+    return named(output)
   }
 
-  private func named(_ logits: FloatRows) -> DraftLogits {
-    DraftLogits(rows: logits, vocabulary: DraftVocabulary(tokens: model.headTokens))
+  private var observation: Observation { Observation(finalHidden: scorer != nil) }
+
+  /// The rows that have logits: the last ones.
+  private func named(_ output: ForwardOutput) -> DraftLogits {
+    var logits = DraftLogits(
+      rows: output.logits, vocabulary: DraftVocabulary(tokens: model.headTokens))
+    if let states = output.finalHidden {
+      let first = states.rows - output.logits.rows
+      logits.states = FloatRows(
+        base: states.base + first * states.columns, rows: output.logits.rows,
+        columns: states.columns)
+    }
+    return logits
   }
 }

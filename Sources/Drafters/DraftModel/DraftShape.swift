@@ -17,6 +17,8 @@ public enum DraftShape: Sendable, Equatable {
   /// most probable child, as Medusa's choices (2401.10774) are. `[[0], [1], [0, 0]]` has two
   /// nodes, and one under the first.
   case paths([[Int]])
+  /// Level by level, as the affine tree's configuration says.
+  case levels(LevelExpansion)
 
   /// The most nodes of a static tree.
   public static let mostNodes = 1024
@@ -41,6 +43,44 @@ public enum DraftShape: Sendable, Equatable {
   }
 }
 
+/// How each level of a tree grows out of the one before.
+public struct LevelExpansion: Sendable, Equatable {
+  public enum Strategy: String, Sendable, Codable, CaseIterable {
+    /// A node gets its most probable children.
+    case topK = "top-k"
+    /// A node gets its most probable children until they have `topP` of the probability.
+    case topP = "top-p"
+    /// Of each level only the nodes that get children are in the tree.
+    case beam
+    /// The same, and of one node's children each counts for less than the one before it
+    /// (Li and others, 1611.08562), so that the beam has children of several nodes.
+    case diverseBeam = "diverse-beam"
+  }
+
+  public var strategy: Strategy
+  /// The most children of a node.
+  public var candidates: Int
+  /// The most nodes of a level that get children, those of highest path probability.
+  public var paths: Int
+  public var topP: Double
+  /// What a place among its siblings takes from a node's log-probability.
+  public var diversity: Double
+
+  public init(
+    strategy: Strategy = .topK, candidates: Int = 5, paths: Int = 4, topP: Double = 0.9,
+    diversity: Double = 0.5
+  ) {
+    self.strategy = strategy
+    self.candidates = candidates
+    self.paths = paths
+    self.topP = topP
+    self.diversity = diversity
+  }
+
+  /// Whether nodes that get no children leave the tree.
+  var isBeam: Bool { strategy == .beam || strategy == .diverseBeam }
+}
+
 /// A shape within a budget: which nodes get children, and how many.
 struct GrowthPlan {
   /// The most levels.
@@ -49,6 +89,8 @@ struct GrowthPlan {
   var width: Int
   /// Ends the tree with a level that adds fewer expected accepted tokens.
   var minimumGain = 0.0
+  /// nil for a shape that does not choose level by level.
+  private(set) var expansion: LevelExpansion?
   /// The children of a node, unless the tree is static.
   private var children = 1
   /// For each node of a static tree its children, by rank; the root is node 0.
@@ -74,6 +116,13 @@ struct GrowthPlan {
       minimumGain = gain
       width = limit
       children = limit
+    case .levels(let expansion):
+      guard expansion.candidates >= 1, expansion.paths >= 1 else {
+        throw Self.invalid("1 or more candidates and paths", "\(expansion)")
+      }
+      self.expansion = expansion
+      width = min(expansion.paths, limit)
+      children = min(expansion.candidates, limit)
     case .widths(let widths):
       try grow(widths)
     case .paths(let paths):

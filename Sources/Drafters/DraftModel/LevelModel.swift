@@ -15,6 +15,8 @@ struct DraftLogits {
   var rows: FloatRows
   /// The tokens of the columns.
   var vocabulary = DraftVocabulary(tokens: nil)
+  /// The states that gave the rows, where somebody judges by them. (rows, hidden)
+  var states: FloatRows?
   /// Whether there is one row for all nodes, whatever the tokens before them.
   var isShared = false
 }

@@ -1,3 +1,4 @@
+import Foundation
 import LanguageModels
 import Sampling
 import Speculation
@@ -8,16 +9,19 @@ struct TreeGrower {
   private let context: DraftContext
   private let plan: GrowthPlan
   private let depth: Int
+  private let scorer: (any CandidateScorer)?
   private var growth: TreeGrowth
 
-  /// - Parameter room: the most nodes that the model has memory to compute; nil for one that needs
-  ///   none.
+  /// - Parameters:
+  ///   - room: the most nodes that the model has memory to compute; nil for one that needs none.
+  ///   - scorer: judges candidates, whose scores are the model's probabilities otherwise.
   /// - Throws: `SpeculationError.invalidSetting`.
   init(
     _ configuration: DraftModelConfiguration, context: DraftContext, budget: DraftBudget,
-    room: Int? = nil
+    room: Int? = nil, scorer: (any CandidateScorer)? = nil
   ) throws {
     self.configuration = configuration
+    self.scorer = scorer
     self.context = context
     plan = try GrowthPlan(
       configuration.shape, length: configuration.length, limit: budget.nodes)
@@ -36,9 +40,10 @@ struct TreeGrower {
     for level in 1...max(1, depth) {
       let before = growth.expected
       let new = try grow(under: parents, logits)
-      guard level < depth, goesOn(new, since: before) else { break }
       parents = best(plan.width, of: new)
-      guard !parents.isEmpty else { break }
+      // Whether a drawn node stays must not depend on what was drawn.
+      if plan.expansion?.isBeam == true && !draws { growth.keep(only: parents, of: new) }
+      guard level < depth, !parents.isEmpty, goesOn(new, since: before) else { break }
       logits = try model.compute(parents, of: &growth)
     }
     return growth.tree(source: source)
@@ -59,9 +64,13 @@ struct TreeGrower {
       growth[$0].isKept && plan.childCount(place: growth[$0].place) > 0 && !growth.isRepeated($0)
     }
     guard able.count > count else { return able }
-    let ordered = able.sorted {
-      (growth[$1].probability, $0) < (growth[$0].probability, $1)
+    func value(_ node: Int) -> Double {
+      guard let expansion = plan.expansion, expansion.strategy == .diverseBeam else {
+        return growth[node].probability
+      }
+      return growth[node].probability * exp(-expansion.diversity * Double(growth[node].rank))
     }
+    let ordered = able.sorted { (value($1), $0) < (value($0), $1) }
     return Array(ordered.prefix(count))
   }
 
@@ -87,23 +96,23 @@ struct TreeGrower {
     let first = growth.nodes.count
     var families: [Siblings] = []
     let shared = try sharedCandidates(of: parents, logits)
-    for (row, parent) in parents.enumerated() {
-      let start = growth.nodes.count
-      let isRoot = parent == DraftTree.root
-      let place = isRoot ? 0 : growth[parent].place
-      let position = context.tokens.count + (isRoot ? 0 : growth[parent].depth)
-      let count = plan.childCount(place: place)
-      let (candidates, q) =
-        try shared
+    var proposed = try parents.enumerated().map { row, parent in
+      try shared
         ?? candidates(
-          count, logits, row: logits.isShared ? 0 : row, under: parent, position: position)
-      for (rank, candidate) in candidates.prefix(count).enumerated() {
+          plan.childCount(place: place(of: parent)), logits, row: logits.isShared ? 0 : row,
+          under: parent, position: position(under: parent))
+    }
+    if let states = logits.states { try judge(&proposed, of: parents, logits, states) }
+    for (parent, (candidates, q)) in zip(parents, proposed) {
+      let start = growth.nodes.count
+      let place = place(of: parent)
+      for (rank, candidate) in candidates.prefix(plan.childCount(place: place)).enumerated() {
         growth.add(
           candidate.token, score: candidate.score, rank: rank,
           place: plan.place(of: rank, under: place), under: parent)
       }
       families.append(
-        Siblings(nodes: start..<growth.nodes.count, position: position, q: q))
+        Siblings(nodes: start..<growth.nodes.count, position: position(under: parent), q: q))
     }
     growth.prune()
     var drawn = 0
@@ -111,18 +120,56 @@ struct TreeGrower {
     return first..<growth.nodes.count
   }
 
+  /// A node's place in a static tree.
+  private func place(of node: Int) -> Int { node == DraftTree.root ? 0 : growth[node].place }
+
+  /// The index in the sequence of a node's children.
+  private func position(under node: Int) -> Int {
+    context.tokens.count + (node == DraftTree.root ? 0 : growth[node].depth)
+  }
+
+  /// Lets the scorer give the candidates of a level their scores.
+  private func judge(
+    _ proposed: inout [Candidates], of parents: [Int], _ logits: DraftLogits, _ states: FloatRows
+  ) throws {
+    guard let scorer else { return }
+    let families = try parents.indices.map { row in
+      let values = self.values(logits, row: row)
+      let (logSum, entropy) = try Sampler.entropy(logits: UnsafeBufferPointer(values))
+      return CandidateFamily(
+        depth: 1 + (parents[row] == DraftTree.root ? 0 : growth[parents[row]].depth),
+        logProbabilities: proposed[row].places.map { place in
+          guard let column = logits.vocabulary.column(of: place.token) else { return -.infinity }
+          return Double(values[column]) - logSum
+        }, entropy: entropy)
+    }
+    for (row, scores) in try scorer.scores(of: families, states: states).enumerated() {
+      // A drawn place that had more than an earlier one could take its place by what is drawn for
+      // it, and so bias the output.
+      var most = 1.0
+      for (rank, score) in scores.enumerated() {
+        let isMatch = !draws && !context.sampler.parameters.isGreedy && rank == 0
+        let score = isMatch ? score.squareRoot() : score
+        most = draws ? min(most, score) : score
+        proposed[row].places[rank].score = most
+      }
+    }
+  }
+
+  /// Places for a node's children: the tokens to verify, or, where q is given and proposals are
+  /// drawn, stand-ins for tokens yet to draw.
+  private typealias Candidates = (places: [(token: Int32, score: Double)], q: Distribution?)
+
   /// The candidates of all parents, where neither logits nor sampler look at the tokens before.
   private func sharedCandidates(
     of parents: [Int], _ logits: DraftLogits
-  ) throws -> (candidates: [(token: Int32, score: Double)], q: Distribution?)? {
+  ) throws -> Candidates? {
     guard logits.isShared, let parent = parents.first,
       context.sampler.parameters.repetitionPenalty == 1
     else { return nil }
-    let isRoot = parent == DraftTree.root
-    let most = parents.map { plan.childCount(place: isRoot ? 0 : growth[$0].place) }.max() ?? 0
+    let most = parents.map { plan.childCount(place: place(of: $0)) }.max() ?? 0
     return try candidates(
-      most, logits, row: 0, under: parent,
-      position: context.tokens.count + (isRoot ? 0 : growth[parent].depth))
+      most, logits, row: 0, under: parent, position: position(under: parent))
   }
 
   /// At most `count` candidates for a node's children, with their scores. Where q is given, they
@@ -130,22 +177,35 @@ struct TreeGrower {
   /// probable token, which tells nothing of what is drawn.
   private func candidates(
     _ count: Int, _ logits: DraftLogits, row: Int, under parent: Int, position: Int
-  ) throws -> (candidates: [(token: Int32, score: Double)], q: Distribution?) {
-    // The target's vocabulary may be padded to another size: what it lacks is never proposed.
-    let columns = logits.vocabulary.tokens == nil ? context.vocabularySize : logits.rows.columns
-    let values = UnsafeMutableBufferPointer(rebasing: logits.rows[row].prefix(columns))
+  ) throws -> Candidates {
+    let values = values(logits, row: row)
     let (sampler, path) = (context.sampler, penalised(under: parent))
     let q =
       sampler.parameters.isGreedy
       ? nil : try logits.vocabulary.distribution(values, sampler, after: path)
-    let best =
+    var best =
       try q?.mostProbable(count)
       ?? logits.vocabulary.mostProbable(count, values, sampler, after: path)
+    if let expansion = plan.expansion, expansion.strategy == .topP {
+      var sum = 0.0
+      best = Array(
+        best.prefix { candidate in
+          defer { sum += candidate.probability }
+          return sum < expansion.topP
+        })
+    }
     if let threshold = configuration.minimumConfidence {
       guard let highest = best.first?.probability, highest >= threshold else { return ([], q) }
     }
     guard let q, !draws else { return (best.map { ($0.token, $0.probability) }, q) }
     return (matching(best, q, position: position), nil)
+  }
+
+  /// A row of logits without what pads the vocabulary to another size than the target's: what the
+  /// target lacks is never proposed.
+  private func values(_ logits: DraftLogits, row: Int) -> UnsafeMutableBufferPointer<Float> {
+    let columns = logits.vocabulary.tokens == nil ? context.vocabularySize : logits.rows.columns
+    return UnsafeMutableBufferPointer(rebasing: logits.rows[row].prefix(columns))
   }
 
   /// The tokens before a node's children, as far as the sampler looks at them.

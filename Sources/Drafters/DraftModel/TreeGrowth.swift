@@ -80,6 +80,12 @@ struct TreeGrowth {
     floor = limit > 0 ? nodes[kept[limit - 1]].probability : .infinity
   }
 
+  /// Gives up those of a level that are not among `chosen`.
+  mutating func keep(only chosen: [Int], of level: Range<Int>) {
+    let chosen = Set(chosen)
+    for node in level where !chosen.contains(node) { nodes[node].isKept = false }
+  }
+
   /// The tokens from the root to a node.
   func path(to node: Int) -> [Int32] {
     var path: [Int32] = []

@@ -30,15 +30,21 @@ struct DraftVocabulary: Sendable {
 
   /// The part of a path that the repetition penalty counts, as places in the row.
   private func context(_ path: [Int32], _ sampler: Sampler) -> [Int32] {
-    guard let tokens else { return path }
+    guard tokens != nil else { return path }
     guard sampler.parameters.repetitionPenalty != 1 else { return [] }
     return path.suffix(sampler.parameters.repetitionWindow).compactMap { token in
-      var (low, high) = (0, tokens.count)
-      while low < high {
-        let middle = (low + high) / 2
-        if tokens[middle] < token { low = middle + 1 } else { high = middle }
-      }
-      return low < tokens.count && tokens[low] == token ? Int32(low) : nil
+      column(of: token).map(Int32.init)
     }
+  }
+
+  /// The place of a token in a row; nil for one that the row does not have.
+  func column(of token: Int32) -> Int? {
+    guard let tokens else { return Int(token) }
+    var (low, high) = (0, tokens.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if tokens[middle] < token { low = middle + 1 } else { high = middle }
+    }
+    return low < tokens.count && tokens[low] == token ? low : nil
   }
 }

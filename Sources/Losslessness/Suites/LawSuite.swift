@@ -47,6 +47,15 @@ public struct LawSuite {
           model: LawExploration.draftModel, width: width, hasReplacement: true)
       }
     }
+    // Pruning must not look at what was drawn.
+    + PruningConfiguration.Strategy.allCases.filter { $0 != .none && $0 != .oracle }.map {
+      strategy in
+      Proposer(name: "affine trees pruned by \(strategy.rawValue)", followsTarget: true) {
+        try AffineTreeDrafter(
+          model: LawExploration.draftModel, tree: AffineTree(configuration: .small(strategy)),
+          capacity: 64)
+      }
+    }
     + [
       Proposer(name: "prompt lookup", length: 4) { try PromptLookupDrafter() },
       Proposer(name: "random trees", length: 4) { RandomDrafter(seed: 3, width: 2) },
@@ -105,5 +114,22 @@ public struct LawSuite {
     distance.isFinite
       ? "expected total variation 0, found \(distance)"
       : "a random number served two choices, or the cache went wrong"
+  }
+}
+
+extension AffineTreeConfiguration {
+  /// A tree that has something to prune, on a vocabulary of a few tokens.
+  fileprivate static func small(_ strategy: PruningConfiguration.Strategy) -> Self {
+    var configuration = Self()
+    configuration.tree.maxCandidates = 2
+    configuration.tree.maxPathsPerLevel = 2
+    configuration.tree.temperature = 1.3
+    configuration.tree.topK = 0
+    configuration.tree.topP = 1
+    configuration.pruning.strategy = strategy
+    configuration.pruning.threshold = 0.2
+    configuration.pruning.perLevel = 1
+    configuration.pruning.paths = 1
+    return configuration
   }
 }

@@ -30,6 +30,37 @@ extension TrainingConfiguration where Drafter == TinyLMConfiguration {
   }
 }
 
+extension TrainingConfiguration where Drafter == AlignmentConfiguration {
+  /// Least squares alone; steps go on by gradient.
+  public static var alignment: TrainingConfiguration {
+    var configuration = TrainingConfiguration(drafter: AlignmentConfiguration())
+    configuration.epochs = 0
+    configuration.validation.prompts = 0
+    configuration.run.steps = 0
+    configuration.run.batchTokens = 1024
+    configuration.run.learningRate = 3e-4
+    configuration.run.validateEvery = 50
+    configuration.run.patience = 3
+    return configuration
+  }
+}
+
+extension TrainingConfiguration where Drafter == PredictorConfiguration {
+  /// What suits acceptance predictors.
+  public static var predictor: TrainingConfiguration {
+    var configuration = TrainingConfiguration(drafter: PredictorConfiguration())
+    configuration.epochs = 0
+    configuration.validation.prompts = 0
+    configuration.run.steps = 1500
+    configuration.run.batchTokens = 2048
+    configuration.run.learningRate = 1e-3
+    configuration.run.weightDecay = 0.05
+    configuration.run.validateEvery = 150
+    configuration.run.patience = 3
+    return configuration
+  }
+}
+
 extension RunConfiguration {
   /// What suits drafters that learn from states.
   static var forStates: RunConfiguration {
