@@ -54,10 +54,13 @@ public struct BenchmarkSettings: Sendable {
 public struct BenchmarkConfiguration: Sendable {
   public var name: String
   public var drafter: DrafterChoice
+  /// A fixed draft length; nil leaves it to the controller.
+  public var draftLength: Int?
 
-  public init(name: String, drafter: DrafterChoice) {
+  public init(name: String, drafter: DrafterChoice, draftLength: Int? = nil) {
     self.name = name
     self.drafter = drafter
+    self.draftLength = draftLength
   }
 
   /// Plain decoding, which all others are measured against.
@@ -66,6 +69,7 @@ public struct BenchmarkConfiguration: Sendable {
   /// The options of one answer: the one place where a configuration becomes a generation.
   func options(_ settings: BenchmarkSettings) -> GenerationOptions {
     GenerationOptions(
-      drafter: drafter, sampling: settings.sampling, maxTokens: settings.maxTokens)
+      drafter: drafter, draftLength: draftLength, sampling: settings.sampling,
+      maxTokens: settings.maxTokens)
   }
 }

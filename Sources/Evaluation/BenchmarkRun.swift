@@ -20,13 +20,16 @@ public final class BenchmarkRun {
   }
   /// Told what comes next.
   public var willAnswer: (_ question: Question, _ configuration: String) -> Void = { _, _ in }
+  /// Given the tokens of each turn's prompt before anybody answers it.
+  public var willAsk: (_ prompt: [Int32]) throws -> Void = { _ in }
   /// Given the steps of each answer.
   public var didAnswer:
     (Question, _ turn: Int, _ configuration: String, [StepTrace]) throws -> Void =
       { _, _, _, _ in }
 
   private let generator: TextGenerator
-  private let contextLength: Int
+  /// Tokens that there is room for, prompt and answer.
+  public let contextLength: Int
 
   /// Room for what the tokens of an answer grow by when its text is tokenized again.
   private static let slack = 64
@@ -80,6 +83,7 @@ public final class BenchmarkRun {
       let prompt = try settings.promptForm.prompt(
         turns: question.turns[...turn], answers: answers, model: model)
       guard prompt.count < contextLength else { return nil }
+      try willAsk(prompt)
       var results = [GenerationResult?](repeating: nil, count: configurations.count)
       var promptSeconds = 0.0
       for place in configurations.indices {

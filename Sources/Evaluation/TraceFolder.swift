@@ -17,8 +17,23 @@ public struct TraceFolder: Sendable {
     configuration: String
   ) throws {
     let data = try TraceFile.lines(header, traces)
-    let name = "\(fileName(question.id))-\(turn + 1)-\(fileName(configuration)).jsonl"
-    try data.write(to: URL(fileURLWithPath: path).appendingPathComponent(name))
+    try data.write(
+      to: URL(fileURLWithPath: path).appendingPathComponent(
+        name(question.id, turn, configuration)), options: .atomic)
+  }
+
+  /// The steps of one answer; none where there is no file.
+  /// - Throws: `NunchiError.malformedTrace`.
+  public func read(question: String, turn: Int, configuration: String) throws -> [StepTrace] {
+    let file = URL(fileURLWithPath: path).appendingPathComponent(
+      name(question, turn, configuration)
+    ).path
+    guard FileManager.default.fileExists(atPath: file) else { return [] }
+    return try TraceFile(path: file).traces
+  }
+
+  private func name(_ question: String, _ turn: Int, _ configuration: String) -> String {
+    "\(fileName(question))-\(turn + 1)-\(fileName(configuration)).jsonl"
   }
 
   /// A suite's ids may have any characters; a file's name may not.

@@ -21,7 +21,8 @@ struct RootCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       DemoCommand.self, GenerateCommand.self, ChatCommand.self, BenchCommand.self,
-      ReplayCommand.self, VerifyCommand.self, DataCommand.self, TrainCommand.self,
+      ExperimentCommand.self, ReplayCommand.self, VerifyCommand.self, DataCommand.self,
+      TrainCommand.self,
       DatastoreCommand.self, ModelsCommand.self, InspectCommand.self, TokenizeCommand.self,
     ])
 }

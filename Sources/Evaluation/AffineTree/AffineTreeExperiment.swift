@@ -1,0 +1,171 @@
+import Drafters
+import Foundation
+import ModelFiles
+import Nunchi
+import Plotting
+
+/// Compares variants of the affine-aligned draft tree on questions, and keeps everything in a
+/// folder: `records.jsonl`, `traces`, `results.csv`, `results.json` and plots. One that was stopped
+/// goes on where it was.
+public final class AffineTreeExperiment {
+  private let variants: [AffineTreeVariant]
+  private let questions: [Question]
+  private let conditions: BenchmarkConditions
+  private let folder: String
+  private let run: BenchmarkRun
+  private let file: RecordFile
+  private let traces: TraceFolder
+  private let knownText = KnownText()
+
+  /// - Parameters:
+  ///   - draft: the draft model; nil where `trained` is the folder of a tiny-lm.
+  /// - Throws: what is wrong with the models, the questions or the folder.
+  public init(
+    variants: [AffineTreeVariant], model: Model, draft: Model?, trained: String?,
+    settings: BenchmarkSettings, questions: [Question], conditions: BenchmarkConditions,
+    folder: String
+  ) throws {
+    self.variants = variants
+    self.questions = questions
+    self.conditions = conditions
+    self.folder = folder
+    file = try RecordFile(path: "\(folder)/records.jsonl", conditions: conditions)
+    traces = try TraceFolder(path: "\(folder)/traces")
+    let knownText = knownText
+    run = try BenchmarkRun(
+      model: model,
+      drafters: variants.map { variant in
+        let name =
+          variant.configuration != nil ? "affine-tree" : draft == nil ? "tiny-lm" : "draft-model"
+        var choice = DrafterChoice(named: name, draftModel: draft)
+        choice.affineTree = variant.configuration
+        choice.trainedFolder = trained
+        choice.settings.trainedShape = variant.configuration == nil ? .chain : nil
+        choice.settings.knownText = knownText
+        return BenchmarkConfiguration(
+          name: variant.name, drafter: choice, draftLength: variant.draftLength)
+      }, settings: settings, questions: questions)
+    // The oracle knows what will be said: it is said once more, outside of all times.
+    let generator = try TextGenerator(
+      model: model, contextLength: run.contextLength)
+    let hasOracle = variants.contains { $0.configuration?.pruning.strategy == .oracle }
+    run.willAsk = { prompt in
+      guard hasOracle else { return }
+      try generator.begin(
+        prompt: prompt,
+        options: GenerationOptions(
+          drafter: .none, sampling: settings.sampling, maxTokens: settings.maxTokens),
+        continuing: settings.promptForm == .text)
+      while try generator.next() != nil {}
+      knownText.set(prompt + generator.result.tokens)
+    }
+  }
+
+  /// Asks what has not been asked yet.
+  /// - Throws: `CancellationError` when it was cancelled; whole questions are kept.
+  public func run(
+    isCancelled: @escaping () -> Bool, report: @escaping (String) -> Void
+  ) throws {
+    run.isCancelled = isCancelled
+    let known = Set(file.records.map(\.question))
+    guard questions.contains(where: { !known.contains($0.id) }) else { return }
+    report("warming up")
+    try run.warmUp()
+    run.didAnswer = { [traces, run] question, turn, configuration, steps in
+      guard let options = run.options(of: configuration) else { return }
+      try traces.write(
+        steps,
+        header: TraceFile.Header(
+          model: run.model, options: options, costs: run.model.knownCosts),
+        question: question, turn: turn, configuration: configuration)
+    }
+    for (index, question) in questions.enumerated() where !known.contains(question.id) {
+      run.willAnswer = { question, configuration in
+        report("question \(index + 1) of \(self.questions.count), \(configuration)")
+      }
+      if let records = try run.ask(question, index: index) { try file.append(records) }
+    }
+  }
+
+  /// The figures of all variants, from the records and traces of the folder.
+  /// - Throws: `NunchiError.malformedTrace`.
+  public func figures() throws -> [AffineTreeFigures] {
+    let plain = file.records.filter { $0.configuration == BenchmarkConfiguration.plain.name }
+    return try variants.map { variant in
+      let records = file.records.filter { $0.configuration == variant.name }
+      let answers = try records.flatMap { record in
+        try record.turns.indices.map {
+          try traces.read(question: record.question, turn: $0, configuration: variant.name)
+        }
+      }
+      return AffineTreeFigures(
+        variant: variant.name, group: variant.group, answers: answers,
+        method: MethodFigures(records, plain: plain))
+    }
+  }
+
+  private struct Report: Encodable {
+    var conditions: BenchmarkConditions
+    var variants: [AffineTreeFigures]
+  }
+
+  /// Writes the table, the report and the plots.
+  public func write(_ figures: [AffineTreeFigures]) throws {
+    let lines = [AffineTreeFigures.columns] + figures.map(\.cells)
+    let table = lines.map { $0.joined(separator: ",") + "\n" }.joined()
+    try AtomicFile.write(Data(table.utf8), to: "\(folder)/results.csv")
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try AtomicFile.write(
+      try encoder.encode(Report(conditions: conditions, variants: figures)),
+      to: "\(folder)/results.json")
+    func column(_ name: String) -> Int {
+      1 + (AffineTreeFigures.columns.firstIndex(of: name) ?? 0)
+    }
+    let (speedup, low, high) = (column("speedup"), column("speedup_low"), column("speedup_high"))
+    _ = GnuplotPicture(
+      folder: folder, name: "speedup",
+      settings: """
+        set title 'Speedup of each variant, 95 % interval'
+        set style fill solid 0.6
+        set xtics rotate by -50 noenhanced
+        set yrange [0:*]
+        unset key
+        """,
+      plot: """
+        'results.csv' using 0:\(speedup):xtic(1) with boxes lc rgb '#1f4e9c', \
+        '' using 0:\(speedup):\(low):\(high) with yerrorbars lc rgb '#222222', 1 lc rgb '#c0392b'
+        """
+    ).draw()
+    _ = GnuplotPicture(
+      folder: folder, name: "pruning",
+      settings: """
+        set title 'What pruning leaves out, and what it loses'
+        set xlabel 'pruned share of the nodes'
+        set ylabel 'lost share of the accepted tokens'
+        set xrange [-0.05:1.05]
+        unset key
+        """,
+      plot: """
+        'results.csv' using \(column("pruned_share")):\(column("lost_acceptance")) with points \
+        pt 7 lc rgb '#1f4e9c', '' using \(column("pruned_share")):\(column("lost_acceptance")):1 \
+        with labels offset 0,0.8 noenhanced
+        """
+    ).draw()
+    _ = GnuplotPicture(
+      folder: folder, name: "latency",
+      settings: """
+        set title 'Milliseconds of a round'
+        set style data histograms
+        set style histogram rowstacked
+        set style fill solid 0.7
+        set xtics rotate by -50 noenhanced
+        set key outside
+        """,
+      plot: ["draft_ms", "align_ms", "predict_ms", "prune_ms", "verify_ms", "commit_ms"]
+        .map { "'results.csv' using \(column($0)):xtic(1) title '\($0.dropLast(3))'" }
+        .joined(separator: ", ")
+    ).draw()
+  }
+}
