@@ -36,6 +36,22 @@ ship() {
   echo "make_drafters: $goal"
 }
 
+# ship_tree MODEL: trains the small draft model of an affine-aligned tree, with its alignment and
+# predictor.
+ship_tree() {
+  local goal=$root/Sources/Nunchi/TrainedDrafters/$1/tiny-lm
+  cp "$settings/$1-tiny.yaml" tiny.yaml
+  nunchi train tiny-lm --target "$1" --data states --config tiny.yaml --out tiny
+  nunchi train alignment --target "$1" --draft-model tiny --data states --out alignment
+  nunchi train acceptance-predictor --target "$1" --draft-model tiny --data states \
+    --alignment alignment/alignment.safetensors --out predictor
+  mkdir -p "$goal"
+  cp tiny/{README.md,config.json,model.safetensors,nunchi.json,frequent_tokens.json} "$goal"
+  cp alignment/alignment.safetensors predictor/predictor.safetensors "$goal"
+  cp "$settings/$1-affine-tree.yaml" "$goal/affine-tree.yaml"
+  echo "make_drafters: $goal"
+}
+
 if [[ $# -eq 0 ]]; then set -- SmolLM2-135M Qwen2.5-Coder-1.5B; fi
 for model in "$@"; do
   nunchi models fetch "$model"
@@ -64,5 +80,6 @@ for model in "$@"; do
       ;;
     esac
     ship "$model"
+    if [[ $model == SmolLM2-135M ]]; then ship_tree "$model"; fi
   )
 done
