@@ -51,7 +51,7 @@ public struct VerificationCosts: Sendable, Equatable, Codable {
   /// Measures a model's passes: the numbers of rows take turns, the fastest of each counts, since
   /// other work on the machine only ever adds time.
   /// - Parameters:
-  ///   - seconds: about how long to measure; every number of rows gets two turns in any case.
+  ///   - seconds: about how long to measure; every number of rows gets three turns in any case.
   ///   - context: tokens in the cache.
   public static func measure<Model: LanguageModel>(
     _ model: Model, seconds: Double = 1, context: Int = 128,
@@ -71,7 +71,7 @@ public struct VerificationCosts: Sendable, Equatable, Codable {
     var best = [Double](repeating: .infinity, count: rows.count)
     var spent = 0.0
     var turns = 0
-    while turns < 2 || (spent < seconds && turns < 50) {
+    while turns < 3 || (spent < seconds && turns < 50) {
       for (index, count) in rows.enumerated() {
         let chain = tokens(count)
         var watch = Stopwatch()

@@ -109,10 +109,20 @@ extension CommandTests {
           let object = try JSONSerialization.jsonObject(with: Data(contentsOf: files[0]))
           return (files[0], try #require(object as? [String: Any]))
         }
+        func seconds(_ content: [String: Any]) throws -> Double {
+          let points = try #require(content["costs"] as? [[String: Any]])
+          return points.reduce(0) { $0 + ($1["seconds"] as? Double ?? .infinity) }
+        }
         var (file, content) = try await stored()
         let (build, costs) = (content["build"] as? String, content["costs"] as? NSArray)
         #expect(build?.isEmpty == false)
-        #expect(try await stored().content["costs"] as? NSArray == costs)
+        let second = try await stored().content
+        if content["isQuiet"] as? Bool == true {
+          #expect(second["costs"] as? NSArray == costs)
+        } else {
+          // Other tests ran meanwhile: measured again, and no slower.
+          #expect(try seconds(second) <= seconds(content))
+        }
         content["build"] = "another"
         try JSONSerialization.data(withJSONObject: content).write(to: file)
         let again = try await stored()
