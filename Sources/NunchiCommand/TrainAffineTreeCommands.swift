@@ -84,6 +84,11 @@ struct TrainPredictorCommand: AsyncParsableCommand {
   var rows: Int?
 
   @Option(
+    help: "A folder where what is gone over is kept, so that other predictors need not do it again."
+  )
+  var examples: String?
+
+  @Option(
     help: """
       Features that it is not told, to see what they bring: \(CandidateFeatures.Group.allCases
         .map(\.rawValue).joined(separator: ", ")). May be given several times.
@@ -111,7 +116,7 @@ struct TrainPredictorCommand: AsyncParsableCommand {
         defer { bar.clear() }
         return try PredictorTrainer(
           configuration, setup: setup, draft: draft.model, draftName: draft.name,
-          alignment: map
+          alignment: map, examples: examples
         ) { rows in
           bar.update(
             share: Double(rows) / Double(configuration.rows), "\(formatCount(rows)) rows")

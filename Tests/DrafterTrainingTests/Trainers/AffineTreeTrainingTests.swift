@@ -210,6 +210,28 @@ private let provenance = Provenance(
     #expect(figures.contains { $0.name == "AUC greedy first" && $0.value > 0 && $0.value <= 1 })
   }
 
+  @Test("Kept examples are found again, and those of another origin are refused")
+  func kept() throws {
+    let draft = try draftModel(in: folder)
+    let setup = try tiny.setup()
+    var configuration = configuration(.draft)
+    var counted = 0
+    func trainer() throws -> PredictorTrainer {
+      try PredictorTrainer(
+        configuration, setup: setup, draft: draft, draftName: "draft", alignment: nil,
+        examples: folder.file("examples")
+      ) { _ in counted += 1 }
+    }
+    let first = try trainer().validate()
+    let passes = counted
+    #expect(passes > 0)
+    #expect(try trainer().validate() == first)
+    #expect(counted == passes)
+    configuration.candidates = 3
+    let error = #expect(throws: TrainingError.self) { try trainer() }
+    #expect(error?.description.contains("origin: expected draft, 00, ") == true)
+  }
+
   @Test("The input 'aligned' without an alignment is refused")
   func noAlignment() throws {
     let draft = try draftModel(in: folder)

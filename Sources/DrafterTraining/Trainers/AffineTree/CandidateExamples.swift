@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import ModelFiles
 import Sampling
 
 /// What a draft model would have proposed along documents, and what the target thought of it: the
@@ -101,4 +102,57 @@ struct CandidateExamples {
   /// Of the row before, in the same batch.
   private var lastReach = 0
   private var lastRow = -2
+}
+
+extension CandidateExamples {
+  private static let format = "nunchi-candidate-examples"
+
+  /// Writes them, whole or not at all.
+  /// - Parameter origin: what they depend on.
+  func write(to path: String, origin: String) throws {
+    let tensors: [(String, [Float])] = [
+      ("log_probabilities", logProbabilities), ("entropies", entropies), ("greedy", greedy),
+      ("sampled", sampled),
+    ]
+    let writer = try SafetensorsWriter(
+      path: path,
+      tensors: tensors.map { TensorInfo(name: $0.0, type: .f32, shape: [$0.1.count]) }
+        + [
+          TensorInfo(name: "states", type: .bf16, shape: [rows, draftSize]),
+          TensorInfo(name: "reach", type: .i32, shape: [rows]),
+        ],
+      metadata: ["format": Self.format, "origin": origin, "candidates": "\(candidates)"])
+    for (name, values) in tensors { try writer.append(values, to: name) }
+    try states.withUnsafeBytes { try writer.append(bytes: $0, to: "states") }
+    try writer.append(reach, to: "reach")
+    try writer.finish()
+  }
+
+  /// Reads what was written; nil when there is none.
+  /// - Throws: `TrainingError.field` for examples of another origin, `ModelFileError` or
+  ///   `LanguageModelError` for a damaged file.
+  init?(path: String, origin: String, candidates: Int, draftSize: Int) throws {
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    let file = try SafetensorsFile(path: path)
+    let found = file.metadata["format"] == Self.format ? file.metadata["origin"] : nil
+    guard found == origin else {
+      throw TrainingError.field(
+        path: path, field: "origin", expected: origin, found: found ?? "another kind of file")
+    }
+    self.init(candidates: candidates, draftSize: draftSize)
+    let rows = file.tensors["states"]?.shape.first ?? 0
+    logProbabilities = try file.floats(of: "log_probabilities", shape: [rows * candidates])
+    entropies = try file.floats(of: "entropies", shape: [rows])
+    greedy = try file.floats(of: "greedy", shape: [rows * candidates])
+    sampled = try file.floats(of: "sampled", shape: [rows * candidates])
+    reach = try file.integers(of: "reach").map { Int32(truncatingIfNeeded: $0) }
+    let floats = try file.floats(of: "states", shape: [rows, draftSize])
+    floats.withUnsafeBufferPointer { values in
+      BFloat16.append(UnsafeMutableBufferPointer(mutating: values), to: &states)
+    }
+    guard reach.count == rows else {
+      throw TrainingError.field(
+        path: path, field: "reach", expected: "\(rows) numbers", found: "\(reach.count)")
+    }
+  }
 }

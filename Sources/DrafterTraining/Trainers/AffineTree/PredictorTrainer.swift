@@ -68,10 +68,12 @@ public final class PredictorTrainer: Trainer {
   /// Goes over the text with the draft model: some minutes.
   /// - Parameters:
   ///   - alignment: of the draft model to the target, for the input `aligned`.
+  ///   - examples: a folder where what it goes over is kept, and found again; nil keeps nothing.
   ///   - report: told how many rows there are.
   public init(
     _ configuration: PredictorConfiguration, setup: StateTraining, draft: TransformerModel,
-    draftName: String, alignment: AffineMap?, report: (Int) -> Void = { _ in }
+    draftName: String, alignment: AffineMap?, examples folder: String? = nil,
+    report: (Int) -> Void = { _ in }
   ) throws {
     try configuration.check()
     if configuration.input == .aligned, alignment == nil {
@@ -83,16 +85,33 @@ public final class PredictorTrainer: Trainer {
     self.draftName = draftName
     let pairs = try PairedStates(
       draft: draft, target: setup.target, contextLength: setup.batchRows)
-    func examples(_ source: any StateSource, _ limit: Int) throws -> CandidateSet {
-      CandidateSet(
-        try CandidateExamples.collect(
+    if let folder {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+    func examples(_ name: String, _ source: any StateSource, _ limit: Int) throws -> CandidateSet {
+      let path = folder.map { "\($0)/\(name).safetensors" }
+      let origin =
+        "\(draftName), \(setup.target.identity.sha256), \(source.documentCount) documents, "
+        + "\(source.rowCount) rows, seed \(setup.seed), \(limit) rows, "
+        + "\(configuration.candidates) candidates, batches of \(setup.batchRows)"
+      var known = try path.flatMap {
+        try CandidateExamples(
+          path: $0, origin: origin, candidates: configuration.candidates,
+          draftSize: draft.hiddenSize)
+      }
+      if known == nil {
+        known = try CandidateExamples.collect(
           source, pairs: pairs, target: setup.target.model, batchRows: setup.batchRows,
           limit: limit, candidates: configuration.candidates,
-          width: min(5, configuration.candidates), report: report),
-        configuration, alignment: alignment, seed: setup.seed)
+          width: min(5, configuration.candidates), report: report)
+        if let path { try known?.write(to: path, origin: origin) }
+      }
+      return CandidateSet(
+        known ?? CandidateExamples(candidates: 1, draftSize: 1), configuration,
+        alignment: alignment)
     }
-    training = try examples(setup.training, configuration.rows)
-    held = try examples(setup.validation, max(64, configuration.rows / 10))
+    training = try examples("training", setup.training, configuration.rows)
+    held = try examples("held", setup.validation, max(64, configuration.rows / 10))
     var random = SeededRandom(seed: setup.seed, stream: .max)
     let (first, middle) = (configuration.first, configuration.second)
     func zeros(_ name: String, _ count: Int) -> Parameter {
@@ -246,7 +265,7 @@ struct CandidateSet {
 
   init(
     _ examples: CandidateExamples, _ configuration: PredictorConfiguration,
-    alignment: AffineMap?, seed: UInt64
+    alignment: AffineMap?
   ) {
     self.examples = examples
     self.configuration = configuration
