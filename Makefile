@@ -49,10 +49,12 @@ fetch:
 fetch-all:
 	for model in $(MODELS); do $(NUNCHI) models fetch $$model || exit 1; done
 
-# The library example of the README: part of this package, hence of the one build tree.
+# The library examples: part of this package, hence of the one build tree.
 example:
 	swift build $(FLAGS) --product Example
 	.build/release/Example
+	swift build $(FLAGS) --product AffineTreeExample
+	.build/release/AffineTreeExample
 
 run-tests:
 	swift test $(FLAGS) --skip-build

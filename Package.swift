@@ -70,7 +70,11 @@ let package = Package(
       ], swiftSettings: strict),
     // The README's library example, built with the rest so that it costs nothing more.
     .executableTarget(
-      name: "Example", dependencies: library, path: "Examples", swiftSettings: strict),
+      name: "Example", dependencies: library, path: "Examples", exclude: ["AffineTree"],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "AffineTreeExample", dependencies: library, path: "Examples/AffineTree",
+      swiftSettings: strict),
 
     // The VNNI kernels with their one instruction emulated.
     .target(name: "VNNIEmulation", dependencies: ["NunchiKernels"], path: "Tests/VNNIEmulation"),

@@ -47,7 +47,10 @@ ship_tree() {
     --alignment alignment/alignment.safetensors --out predictor
   mkdir -p "$goal"
   cp tiny/{README.md,config.json,model.safetensors,nunchi.json,frequent_tokens.json} "$goal"
-  cp alignment/alignment.safetensors predictor/predictor.safetensors "$goal"
+  for part in alignment predictor; do
+    cp $part/$part.safetensors "$goal"
+    cp $part/provenance.json "$goal/$part.provenance.json"
+  done
   cp "$settings/$1-affine-tree.yaml" "$goal/affine-tree.yaml"
   echo "make_drafters: $goal"
 }

@@ -82,4 +82,40 @@ import Testing
     let expected = 1.6
     #expect(drafted.acceptanceLength > expected, "\(drafted.acceptanceLength)")
   }
+
+  @Test("the affine-aligned tree that comes with SmolLM2 keeps the words, and its predictor judges")
+  func affineTree() async throws {
+    let model = try await TestModels.smol.value
+    let draft = try #require(try model.trainedDrafter(method: "tiny-lm"))
+    var choice = DrafterChoice(named: "affine-tree")
+    choice.trainedFolder = draft.folder
+    choice.affineTree = try AffineTreeConfiguration(path: "\(draft.folder)/affine-tree.yaml")
+    let messages = [
+      ChatMessage(role: "user", content: "What are the health benefits of drinking green tea?")
+    ]
+    var results: [GenerationResult] = []
+    for options in [
+      GenerationOptions(drafter: .none, maxTokens: 64),
+      GenerationOptions(drafter: choice, draftLength: 3, maxTokens: 64),
+    ] {
+      for try await event in model.generate(messages, options: options) {
+        if case .finished(let result) = event { results.append(result) }
+      }
+    }
+    #expect(results.count == 2 && results[0].tokens == results[1].tokens)
+    let proposals = results[1].traces.flatMap(\.proposals)
+    #expect(SpeculationStatistics(results[1].traces).accepted > 0)
+    for part in ["align seconds", "predict seconds", "prune seconds"] {
+      #expect(proposals.contains { ($0.figures?[part] ?? 0) > 0 }, "\(part)")
+    }
+    // The draft model's own probabilities are the scores where nothing predicts.
+    choice.affineTree = nil
+    var plain: [GenerationResult] = []
+    let options = GenerationOptions(drafter: choice, draftLength: 3, maxTokens: 64)
+    for try await event in model.generate(messages, options: options) {
+      if case .finished(let result) = event { plain.append(result) }
+    }
+    #expect(plain.first?.tokens == results[0].tokens)
+    #expect(plain.first?.traces.flatMap(\.proposals).first?.scores != proposals.first?.scores)
+  }
 }
