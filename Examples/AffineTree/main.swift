@@ -12,14 +12,16 @@ var tree = try AffineTreeConfiguration(path: "\(draft.folder)/affine-tree.yaml")
 tree.tree.strategy = .topK
 tree.tree.maxCandidates = 3
 tree.tree.maxDepth = 3
-tree.pruning.strategy = .expectedGain
+tree.pruning.strategy = .threshold
+tree.pruning.threshold = 0.2
 
 var choice = DrafterChoice(named: "affine-tree")
 choice.trainedFolder = draft.folder
 choice.affineTree = tree
 
 let messages = [ChatMessage(role: "user", content: "Name ten animals that live in the sea.")]
-let options = GenerationOptions(drafter: choice, maxTokens: 96)
+// A fixed length lets the threshold alone decide; without one the controller does, by what rows cost.
+let options = GenerationOptions(drafter: choice, draftLength: 3, maxTokens: 96)
 for try await event in target.generate(messages, options: options) {
   switch event {
   case .text(let text):

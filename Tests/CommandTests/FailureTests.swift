@@ -17,13 +17,25 @@ extension CommandTests {
         (
           generate + ["--drafter", "crystal-ball"],
           "--drafter: expected one of auto, none, prompt-lookup, recycling, suffix, rest, lookahead, "
-            + "draft-model, cross-vocabulary, layer-skip, early-exit, medusa, hydra, eagle, eagle3, "
+            + "draft-model, affine-tree, cross-vocabulary, layer-skip, early-exit, medusa, hydra, eagle, eagle3, "
             + "tiny-lm, found crystal-ball"
         ),
         (generate + ["--drafter", "draft-model"], "expected --draft-model MODEL"),
         (
           generate + ["--drafter", "none", "--draft-model", CommandTests.model],
           "expected --drafter draft-model, found --drafter none"
+        ),
+        (generate + ["--drafter", "affine-tree"], "expected --draft-model MODEL, found none"),
+        (
+          generate + ["--drafter", "suffix", "--affine-tree", "tree.yaml"],
+          "--affine-tree tree.yaml: expected --drafter affine-tree, found suffix"
+        ),
+        (
+          [
+            "experiment", "affine-tree", "--target", CommandTests.model, "--suite", "q.jsonl",
+            "--out", "results",
+          ],
+          "expected one of --draft-model and --trained, found none"
         ),
         (generate + ["--draft-length=-1"], "--draft-length: expected 0 to 128, found -1"),
         (generate + ["--draft-length", "-1"], "--draft-length"),

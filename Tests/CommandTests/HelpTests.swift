@@ -37,6 +37,7 @@ extension CommandTests {
           generate                Continue a text, or answer a question.
           chat                    Talk with a model in the terminal.
           bench                   Measure.
+          experiment              Run an experiment that ends in tables and plots.
           replay                  Tell from a trace what other drafters and budgets
                                   would have accepted.
           verify                  Check that speculation changes nothing of a model's
@@ -96,7 +97,7 @@ extension CommandTests {
                                   template.
           --system <system>       A system message; implies --chat.
           --drafter <drafter>     Who drafts: auto, none, prompt-lookup, recycling,
-                                  suffix, rest, lookahead, draft-model,
+                                  suffix, rest, lookahead, draft-model, affine-tree,
                                   cross-vocabulary, layer-skip, early-exit, medusa,
                                   hydra, eagle, eagle3, tiny-lm.
                 Several, divided by commas, draft together. auto is suffix,recycling
@@ -105,6 +106,9 @@ extension CommandTests {
           --draft-model <draft-model>
                                   A smaller model that drafts, of the same vocabulary
                                   or of another.
+          --affine-tree <file>    How the affine-tree drafter drafts: a YAML file with
+                                  its tree, alignment and predictor.
+                By the draft model's own probabilities if not given.
           --trained <folder>      The folder of a trained drafter.
                 One that 'nunchi train' made for the model, or that is shipped, if not
                 given.
