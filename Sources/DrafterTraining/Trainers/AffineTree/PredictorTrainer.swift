@@ -94,21 +94,19 @@ public final class PredictorTrainer: Trainer {
         "\(draftName), \(setup.target.identity.sha256), \(source.documentCount) documents, "
         + "\(source.rowCount) rows, seed \(setup.seed), \(limit) rows, "
         + "\(configuration.candidates) candidates, batches of \(setup.batchRows)"
-      var known = try path.flatMap {
-        try CandidateExamples(
-          path: $0, origin: origin, candidates: configuration.candidates,
+      if let path,
+        let kept = try CandidateExamples(
+          path: path, origin: origin, candidates: configuration.candidates,
           draftSize: draft.hiddenSize)
+      {
+        return CandidateSet(kept, configuration, alignment: alignment)
       }
-      if known == nil {
-        known = try CandidateExamples.collect(
-          source, pairs: pairs, target: setup.target.model, batchRows: setup.batchRows,
-          limit: limit, candidates: configuration.candidates,
-          width: min(5, configuration.candidates), report: report)
-        if let path { try known?.write(to: path, origin: origin) }
-      }
-      return CandidateSet(
-        known ?? CandidateExamples(candidates: 1, draftSize: 1), configuration,
-        alignment: alignment)
+      let found = try CandidateExamples.collect(
+        source, pairs: pairs, target: setup.target.model, batchRows: setup.batchRows,
+        limit: limit, candidates: configuration.candidates,
+        width: min(5, configuration.candidates), report: report)
+      if let path { try found.write(to: path, origin: origin) }
+      return CandidateSet(found, configuration, alignment: alignment)
     }
     training = try examples("training", setup.training, configuration.rows)
     held = try examples("held", setup.validation, max(64, configuration.rows / 10))
