@@ -177,7 +177,7 @@ final class DraftComposer {
   private func fixed(_ budget: DraftBudget, _ context: DraftContext) throws -> DraftPlan {
     var plan = DraftPlan(budget: budget, reason: .fixed)
     if drafters.count == 1 {
-      plan.tree = try call(0, budget, context, &plan).kept.limited(to: budget)
+      plan.tree = try call(0, budget, context, &plan).kept
     } else {
       var candidates = CandidateTree()
       for index in drafters.indices {
@@ -350,17 +350,17 @@ final class DraftComposer {
     _ index: Int, _ budget: DraftBudget, _ context: DraftContext, _ plan: inout DraftPlan
   ) throws -> (tree: DraftTree, kept: DraftTree) {
     var watch = Stopwatch()
-    let tree = try drafters[index].draft(
-      after: context.drawing(asDrafter: index), budget: budget
-    ).limited(to: budget)
-    if let token = tree.tokens.first(where: { $0 < 0 || Int($0) >= context.vocabularySize }) {
+    let proposed = try drafters[index].draft(
+      after: context.drawing(asDrafter: index), budget: budget)
+    if let token = proposed.tokens.first(where: { $0 < 0 || Int($0) >= context.vocabularySize }) {
       throw SpeculationError.tokenOutsideVocabulary(
         token: token, source: "drafter \(names[index])", vocabularySize: context.vocabularySize)
     }
+    let tree = proposed.limited(to: budget)
     let kept = (drafters[index] as? any PruningDrafter)?.prune(tree) ?? tree
     plan.proposals.append(
       DrafterProposal(
-        drafter: names[index], tree: tree, seconds: watch.lap(),
+        drafter: names[index], tree: proposed, seconds: watch.lap(),
         figures: drafters[index].figures))
     return (tree, kept)
   }
