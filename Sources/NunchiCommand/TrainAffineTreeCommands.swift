@@ -2,7 +2,7 @@ import ArgumentParser
 import Drafters
 import DrafterTraining
 import Foundation
-import LanguageModels
+import ModelFiles
 import Nunchi
 
 /// `nunchi train alignment`.
@@ -35,7 +35,7 @@ struct TrainAlignmentCommand: AsyncParsableCommand {
 
   func run() async throws {
     let model = try loadModel(arguments.target, threads: arguments.threads)
-    let draft = try DraftPart(draftModel, for: model)
+    let draft = try TrainingDraft(draftModel, for: model)
     try arguments.train(
       "alignment", on: model, .alignment,
       adjust: { configuration in
@@ -44,8 +44,7 @@ struct TrainAlignmentCommand: AsyncParsableCommand {
         if layerNorm { configuration.drafter.layerNorm = true }
       },
       makeTrainer: {
-        try AlignmentTrainer(
-          $1, setup: $0, draft: draft.model, draftName: draft.name)
+        try AlignmentTrainer($1, setup: $0, draft: draft)
       })
   }
 }
@@ -97,7 +96,7 @@ struct TrainPredictorCommand: AsyncParsableCommand {
 
   func run() async throws {
     let model = try loadModel(arguments.target, threads: arguments.threads)
-    let draft = try DraftPart(draftModel, for: model)
+    let draft = try TrainingDraft(draftModel, for: model)
     let map = try alignment.map {
       try AffineMap(
         path: $0, draft: draft.model.hiddenSize, target: model.transformer.hiddenSize,
@@ -109,14 +108,16 @@ struct TrainPredictorCommand: AsyncParsableCommand {
       adjust: { configuration in
         if let rows { configuration.drafter.rows = rows }
         if !without.isEmpty { configuration.drafter.without = without }
-        configuration.drafter.input =
-          input ?? (map == nil ? .draft : configuration.drafter.input)
+        if let input {
+          configuration.drafter.input = input
+        } else if map == nil, configuration.drafter.input == .aligned {
+          configuration.drafter.input = .draft
+        }
       },
       makeTrainer: { setup, configuration in
         defer { bar.clear() }
         return try PredictorTrainer(
-          configuration, setup: setup, draft: draft.model, draftName: draft.name,
-          alignment: map, examples: examples
+          configuration, setup: setup, draft: draft, alignment: map, examples: examples
         ) { rows in
           bar.update(
             share: Double(rows) / Double(configuration.rows), "\(formatCount(rows)) rows")
@@ -125,18 +126,17 @@ struct TrainPredictorCommand: AsyncParsableCommand {
   }
 }
 
-/// A model that drafts: any of the target's vocabulary, or the folder of a tiny-lm.
-private struct DraftPart {
-  let model: TransformerModel
-  let name: String
-
-  init(_ name: String, for target: Model) throws {
-    self.name = URL(fileURLWithPath: name).lastPathComponent
-    if let card = try? DrafterCard(folder: name), card.method == "tiny-lm" {
+extension TrainingDraft {
+  /// A model of the target's vocabulary, or the folder of a tiny-lm.
+  fileprivate init(_ name: String, for target: Model) throws {
+    let shown = URL(fileURLWithPath: name).lastPathComponent
+    if try DrafterCard(folder: name)?.method == "tiny-lm" {
       var settings = DrafterSettings()
       settings.trained = try target.trainedDrafter(folder: name)
       if let tiny = settings.tinyLM {
-        model = tiny
+        self.init(
+          model: tiny, name: shown,
+          sha256: try ModelFiles.sha256(ofFile: "\(name)/model.safetensors"))
         return
       }
     }
@@ -144,7 +144,7 @@ private struct DraftPart {
     if let mismatch = target.vocabularyMismatch(with: draft) {
       throw ValidationError("--draft-model \(name): \(mismatch)")
     }
-    model = draft.transformer
+    self.init(model: draft.transformer, name: shown, sha256: try draft.fileChecksum())
   }
 }
 

@@ -149,7 +149,7 @@ public final class AcceptancePredictor: Sendable {
   ///   - families: the candidates of some nodes.
   ///   - states: what the network sees of each node. (families, stateSize)
   ///   - isGreedy: which of the two answers is wanted.
-  func probabilities(
+  public func probabilities(
     of families: [CandidateFamily], states: UnsafePointer<Float>?, isGreedy: Bool
   ) -> [[Double]] {
     let counts = families.map(\.logProbabilities.count)
@@ -227,29 +227,16 @@ public enum CandidateFeatures {
   }
 
   /// Writes those of one candidate. (count)
-  static func write(
+  /// - Parameter rank: among its siblings, from 0 on.
+  public static func write(
     _ family: CandidateFamily, rank: Int, to features: UnsafeMutablePointer<Float>
   ) {
-    write(
-      logProbability: family.logProbabilities[rank], entropy: family.entropy, depth: family.depth,
-      rank: rank, to: features)
-  }
-
-  /// - Parameters:
-  ///   - logProbability: ln q at temperature 1.
-  ///   - entropy: of q, in nats.
-  ///   - depth: from 1 on.
-  ///   - rank: among its siblings, from 0 on.
-  public static func write(
-    logProbability: Double, entropy: Double, depth: Int, rank: Int,
-    to features: UnsafeMutablePointer<Float>
-  ) {
     features.update(repeating: 0, count: count)
-    let bounded = max(-20, logProbability)
+    let bounded = max(-20, family.logProbabilities[rank])
     features[0] = Float(bounded / 4)
     features[1] = Float(exp(bounded))
-    features[2] = Float(entropy / 4)
-    features[3 + min(depths, max(1, depth)) - 1] = 1
+    features[2] = Float(family.entropy / 4)
+    features[3 + min(depths, max(1, family.depth)) - 1] = 1
     features[3 + depths + min(ranks - 1, rank)] = 1
   }
 }

@@ -54,8 +54,9 @@ public final class AffineMap: Sendable {
   public init(path: String, draft: Int, target: Int, pool: ComputePool) throws {
     let file = try SafetensorsFile(path: path)
     self.path = path
-    origin = try TensorFileMetadata(file, format: Self.format).value("origin")
-    normalises = try TensorFileMetadata(file, format: Self.format).flag("normalises")
+    let metadata = try TensorFileMetadata(file, format: Self.format)
+    origin = try metadata.value("origin")
+    normalises = try metadata.flag("normalises")
     let shape = file.tensors["weight"]?.shape ?? []
     guard shape == [target, draft] else {
       throw StoreError.malformed(

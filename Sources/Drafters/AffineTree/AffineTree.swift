@@ -59,9 +59,4 @@ public struct AffineTree: Sendable {
         stateSize: { $0 == .draft ? draft.hiddenSize : target.hiddenSize }, pool: target.pool)
     try self.init(configuration, alignment: alignment, predictor: predictor)
   }
-
-  /// Parameters of the alignment and the predictor.
-  public var parameterCount: Int {
-    (alignment?.parameterCount ?? 0) + (predictor?.parameterCount ?? 0)
-  }
 }

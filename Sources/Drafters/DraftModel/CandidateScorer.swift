@@ -9,11 +9,17 @@ protocol CandidateScorer: AnyObject {
 }
 
 /// The candidates for the children of one node.
-struct CandidateFamily {
+public struct CandidateFamily: Sendable {
   /// Their distance from the root.
-  var depth: Int
+  public var depth: Int
   /// ln q of each, at temperature 1.
-  var logProbabilities: [Double]
+  public var logProbabilities: [Double]
   /// Of q at temperature 1, in nats.
-  var entropy: Double
+  public var entropy: Double
+
+  public init(depth: Int, logProbabilities: [Double], entropy: Double) {
+    self.depth = depth
+    self.logProbabilities = logProbabilities
+    self.entropy = entropy
+  }
 }

@@ -8,8 +8,6 @@ import Testing
 
 @testable import Drafters
 
-private let pool = try! ComputePool(threads: 2)
-
 private func withFolder<Result>(_ body: (String) throws -> Result) throws -> Result {
   let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
     UUID().uuidString)
@@ -55,6 +53,10 @@ private func writePredictor(
 }
 
 @Suite struct AffineMapTests {
+  private let pool: ComputePool
+
+  init() throws { pool = try ComputePool(threads: 2) }
+
   @Test("a map is what was written", arguments: [false, true])
   func roundTrip(normalises: Bool) throws {
     try withFolder { folder in
@@ -113,6 +115,10 @@ private func writePredictor(
 }
 
 @Suite struct AcceptancePredictorTests {
+  private let pool: ComputePool
+
+  init() throws { pool = try ComputePool(threads: 2) }
+
   @Test("chances are those of the written network", arguments: AcceptancePredictor.Input.allCases)
   func network(input: AcceptancePredictor.Input) throws {
     try withFolder { folder in
@@ -169,8 +175,9 @@ private func writePredictor(
   func features() {
     func features(_ depth: Int, _ rank: Int, _ probability: Double) -> [Float] {
       var values = [Float](repeating: 0, count: CandidateFeatures.count)
+      let logs = [Double](repeating: log(probability), count: rank + 1)
       CandidateFeatures.write(
-        logProbability: log(probability), entropy: 1, depth: depth, rank: rank, to: &values)
+        CandidateFamily(depth: depth, logProbabilities: logs, entropy: 1), rank: rank, to: &values)
       return values
     }
     let all = [features(1, 0, 0.5), features(2, 0, 0.5), features(1, 1, 0.5), features(1, 0, 0.4)]
@@ -233,6 +240,10 @@ private func writePredictor(
 }
 
 @Suite struct AffineTreeDrafterTests {
+  private let pool: ComputePool
+
+  init() throws { pool = try ComputePool(threads: 2) }
+
   private let target = TableModel(vocabularySize: 12, seed: 2, order: 3, sharpness: 2)
 
   /// The tree that is drafted after a prompt, before pruning.

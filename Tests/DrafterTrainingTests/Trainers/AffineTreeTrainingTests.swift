@@ -7,7 +7,7 @@ import Testing
 @testable import DrafterTraining
 
 /// A draft model for the tiny target: another random model of its vocabulary, half as wide.
-private func draftModel(in folder: TemporaryFolder, seed: UInt64 = 8) throws -> TransformerModel {
+private func draftModel(in folder: TemporaryFolder, seed: UInt64 = 8) throws -> TrainingDraft {
   var random = SeededRandom(seed: seed)
   let shape = BlockShape(hidden: 32, intermediate: 64, heads: 2, kvHeads: 1, headSize: 16)
   let network = TinyLMNetwork(
@@ -20,7 +20,9 @@ private func draftModel(in folder: TemporaryFolder, seed: UInt64 = 8) throws -> 
     network, theta: 10_000, contextLength: 256,
     cut: VocabularyCut(vocabularySize: TinyTarget.vocabularySize)
   ).writeModel(to: path)
-  return try TransformerModel(folder: path, pool: ComputePool(threads: 2))
+  return TrainingDraft(
+    model: try TransformerModel(folder: path, pool: ComputePool(threads: 2)), name: "draft",
+    sha256: "d1")
 }
 
 private let provenance = Provenance(
@@ -43,7 +45,8 @@ private let provenance = Provenance(
   @Test("The target aligned with itself is itself, and its head finds the same tokens")
   func itself() throws {
     let trainer = try AlignmentTrainer(
-      AlignmentConfiguration(), setup: tiny.setup(), draft: tiny.model, draftName: "tiny")
+      AlignmentConfiguration(), setup: tiny.setup(),
+      draft: TrainingDraft(model: tiny.model, name: "tiny", sha256: "00"))
     try trainer.prepare()
     let figures = try figures(trainer)
     #expect(figures["relative error", default: 1] < 1e-3)
@@ -56,7 +59,7 @@ private let provenance = Provenance(
   func gradient() throws {
     let draft = try draftModel(in: folder)
     let trainer = try AlignmentTrainer(
-      AlignmentConfiguration(), setup: tiny.setup(), draft: draft, draftName: "draft")
+      AlignmentConfiguration(), setup: tiny.setup(), draft: draft)
     let nothing = try figures(trainer)
     try trainer.prepare()
     let fitted = try figures(trainer)
@@ -77,15 +80,15 @@ private let provenance = Provenance(
     configuration.layerNorm = layerNorm
     let setup = try tiny.setup()
     let trainer = try AlignmentTrainer(
-      configuration, setup: setup, draft: draft, draftName: "draft")
+      configuration, setup: setup, draft: draft)
     try trainer.prepare()
     let expected = try figures(trainer)
     try trainer.export(to: folder.path, provenance: provenance)
     let map = try AffineMap(
-      path: folder.file("alignment.safetensors"), draft: draft.hiddenSize,
+      path: folder.file("alignment.safetensors"), draft: draft.model.hiddenSize,
       target: TinyTarget.hidden, pool: tiny.model.pool)
     #expect(map.normalises == layerNorm && map.hasBias)
-    let pairs = try PairedStates(draft: draft, target: setup.target, contextLength: 160)
+    let pairs = try PairedStates(draft: draft.model, target: setup.target, contextLength: 160)
     var (sum, count) = (0.0, 0)
     try setup.forEachValidationBatch { batch in
       let rows = batch.answerRows
@@ -115,7 +118,8 @@ private let provenance = Provenance(
     let other = try TransformerModel(folder: folder.path, pool: tiny.model.pool)
     let error = #expect(throws: TrainingError.self) {
       try AlignmentTrainer(
-        AlignmentConfiguration(), setup: tiny.setup(), draft: other, draftName: "other")
+        AlignmentConfiguration(), setup: tiny.setup(),
+        draft: TrainingDraft(model: other, name: "other", sha256: "01"))
     }
     #expect(error?.description.contains("a vocabulary of 160 tokens") == true)
   }
@@ -142,11 +146,10 @@ private let provenance = Provenance(
   func examples() throws {
     let draft = try draftModel(in: folder)
     let setup = try tiny.setup()
-    let pairs = try PairedStates(draft: draft, target: setup.target, contextLength: 160)
     let examples = try CandidateExamples.collect(
-      setup.training, pairs: pairs, target: tiny.model, batchRows: 160, limit: 30, candidates: 4,
-      width: 2)
-    let batch = try #require(try setup.training.batch(inOrder: 0, rows: 160))
+      setup.training, draft: draft.model, target: setup.target, batchRows: 160, seed: 3,
+      limit: 30, candidates: 4, width: 2)
+    let batch = try setup.training.batch(at: 0, seed: 3, rows: 160)
     let tokens = Array(batch.tokens[batch.segments[0]])
     func rows(_ model: TransformerModel) throws -> [[Float]] {
       let cache = try model.makeCache(capacity: 64)
@@ -159,7 +162,7 @@ private let provenance = Provenance(
       let total = weights.reduce(0, +)
       return weights.map { $0 / total }
     }
-    let (q, p) = (try rows(draft).map(softmax), try rows(tiny.model).map(softmax))
+    let (q, p) = (try rows(draft.model).map(softmax), try rows(tiny.model).map(softmax))
     var reach = 0
     for (index, row) in batch.answerRows.prefix(20).enumerated() {
       let best = q[row].indices.sorted { q[row][$0] > q[row][$1] }.prefix(4)
@@ -185,14 +188,14 @@ private let provenance = Provenance(
     let draft = try draftModel(in: folder)
     let setup = try tiny.setup()
     let alignment = try AlignmentTrainer(
-      AlignmentConfiguration(), setup: setup, draft: draft, draftName: "draft")
+      AlignmentConfiguration(), setup: setup, draft: draft)
     try alignment.prepare()
     try alignment.export(to: folder.path, provenance: provenance)
     let map = try AffineMap(
-      path: folder.file("alignment.safetensors"), draft: draft.hiddenSize,
+      path: folder.file("alignment.safetensors"), draft: draft.model.hiddenSize,
       target: TinyTarget.hidden, pool: tiny.model.pool)
     let trainer = try PredictorTrainer(
-      configuration(input), setup: setup, draft: draft, draftName: "draft", alignment: map)
+      configuration(input), setup: setup, draft: draft, alignment: map)
     func loss() throws -> Double { try trainer.validate()[0].value }
     let before = try loss()
     _ = try train(trainer, steps: 60, pool: tiny.model.pool)
@@ -203,8 +206,20 @@ private let provenance = Provenance(
     try trainer.export(to: folder.path, provenance: provenance)
     let predictor = try AcceptancePredictor(
       path: folder.file("predictor.safetensors"),
-      stateSize: { $0 == .draft ? draft.hiddenSize : TinyTarget.hidden }, pool: tiny.model.pool)
+      stateSize: { $0 == .draft ? draft.model.hiddenSize : TinyTarget.hidden },
+      pool: tiny.model.pool)
     #expect(predictor.card.input == input)
+    let rows = Array(0..<min(40, trainer.held.rows))
+    var random = SeededRandom(seed: 1)
+    let batch = trainer.held.batch(rows, &random)
+    let states = trainer.held.stateSize > 0 ? trainer.held.states(rows) : nil
+    for (answer, isGreedy) in [true, false].enumerated() {
+      let expected = trainer.chances(batch, answer: answer)
+      let found = predictor.probabilities(
+        of: batch.families, states: states.map { UnsafePointer($0.data) }, isGreedy: isGreedy)
+      for (one, other) in zip(found.joined(), expected) { #expect(abs(one - other) < 0.03) }
+      #expect(found.joined().count == expected.count)
+    }
     let table = try String(contentsOfFile: folder.file("reliability.csv"), encoding: .utf8)
     #expect(table.hasPrefix("answer,predicted,observed,count\ngreedy,"))
     #expect(figures.contains { $0.name == "AUC greedy first" && $0.value > 0 && $0.value <= 1 })
@@ -218,7 +233,7 @@ private let provenance = Provenance(
     var counted = 0
     func trainer() throws -> PredictorTrainer {
       try PredictorTrainer(
-        configuration, setup: setup, draft: draft, draftName: "draft", alignment: nil,
+        configuration, setup: setup, draft: draft, alignment: nil,
         examples: folder.file("examples")
       ) { _ in counted += 1 }
     }
@@ -229,7 +244,7 @@ private let provenance = Provenance(
     #expect(counted == passes)
     configuration.candidates = 3
     let error = #expect(throws: TrainingError.self) { try trainer() }
-    #expect(error?.description.contains("origin: expected draft, 00, ") == true)
+    #expect(error?.description.contains("origin: expected d1, 00, ") == true)
   }
 
   @Test("The input 'aligned' without an alignment is refused")
@@ -237,7 +252,7 @@ private let provenance = Provenance(
     let draft = try draftModel(in: folder)
     let error = #expect(throws: TrainingError.self) {
       try PredictorTrainer(
-        configuration(.aligned), setup: tiny.setup(), draft: draft, draftName: "draft",
+        configuration(.aligned), setup: tiny.setup(), draft: draft,
         alignment: nil)
     }
     #expect(error?.description.contains("alignment: expected a file") == true)

@@ -38,13 +38,15 @@ public final class AlignmentTrainer: Trainer {
   public let method = "alignment"
   public var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }
   public var options: [String: String] {
-    setup.options.merging(configuration.options) { $1 }.merging(["draft model": draftName]) { $1 }
+    setup.options.merging(configuration.options) { $1 }.merging(["draft model": draft.sha256]) {
+      $1
+    }
   }
 
   private let configuration: AlignmentConfiguration
   private let setup: StateTraining
   private let pairs: PairedStates
-  private let draftName: String
+  private let draft: TrainingDraft
   private let weight: Parameter
   private let bias: Parameter?
   /// The sizes of the columns of the two states.
@@ -54,18 +56,17 @@ public final class AlignmentTrainer: Trainer {
   private let head: Tensor
   private let draftHead: OutputHead
 
-  /// - Parameter draftName: what files say that the draft model is.
   /// - Throws: `TrainingError.setting` when the models do not fit, `LanguageModelError`.
   public init(
-    _ configuration: AlignmentConfiguration, setup: StateTraining, draft: TransformerModel,
-    draftName: String
+    _ configuration: AlignmentConfiguration, setup: StateTraining, draft: TrainingDraft
   ) throws {
     try configuration.check()
     self.configuration = configuration
     self.setup = setup
-    self.draftName = draftName
-    pairs = try PairedStates(draft: draft, target: setup.target, contextLength: setup.batchRows)
-    let (inputs, outputs) = (draft.hiddenSize, setup.target.hiddenSize)
+    self.draft = draft
+    pairs = try PairedStates(
+      draft: draft.model, target: setup.target, contextLength: setup.batchRows)
+    let (inputs, outputs) = (draft.model.hiddenSize, setup.target.hiddenSize)
     weight = Parameter(
       name: "weight", value: Tensor(shape: [outputs, inputs]), decays: true)
     bias =
@@ -76,8 +77,8 @@ public final class AlignmentTrainer: Trainer {
     head = try setup.target.head(setup.cut)
     head.scaleColumns(by: targetSizes)
     draftHead =
-      setup.cut.isWhole || draft.headTokens != nil
-      ? try draft.ownOutputHead() : try draft.outputHead(tokens: setup.cut.tokens)
+      setup.cut.isWhole || draft.model.headTokens != nil
+      ? try draft.model.ownOutputHead() : try draft.model.outputHead(tokens: setup.cut.tokens)
     draftSizes = try measuredSizes()
   }
 
@@ -133,14 +134,12 @@ public final class AlignmentTrainer: Trainer {
     let extra = configuration.bias ? 1 : 0
     let pool = setup.target.model.pool
     let fit = LinearFit(inputs: inputs + extra, outputs: outputs, pool: pool)
-    var (index, count) = (0, 0)
-    while count < configuration.rows,
-      let batch = try setup.training.batch(inOrder: index, rows: setup.batchRows)
-    {
-      index += 1
-      guard let rows = try rows(of: batch) else { continue }
+    var count = 0
+    try setup.training.forEachBatch(seed: setup.seed, rows: setup.batchRows) { batch in
+      guard let rows = try rows(of: batch) else { return true }
       count += rows.draft.rows
       fit.add(extra == 0 ? rows.draft : rows.draft.withColumn(of: 1), rows.target)
+      return count < configuration.rows
     }
     let solution = fit.solution()
     for row in 0..<outputs {
@@ -218,7 +217,7 @@ public final class AlignmentTrainer: Trainer {
       to: "\(folder)/alignment.safetensors", weight: map.values, bias: shift, inputs: inputs,
       outputs: outputs, normalises: configuration.layerNorm,
       origin: AffineMap.Origin(
-        draft: draftName, target: identity.name, vocabulary: identity.vocabularyFingerprint,
+        draft: draft.name, target: identity.name, vocabulary: identity.vocabularyFingerprint,
         method: (provenance.figures.first { $0.name == "step" }?.value ?? 0) > 0
           ? "gradient" : "least-squares",
         rows: configuration.rows,

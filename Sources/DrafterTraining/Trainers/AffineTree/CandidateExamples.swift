@@ -35,19 +35,17 @@ struct CandidateExamples {
   ///   - candidates: tokens of a row.
   ///   - width: children of a node, for the reach.
   static func collect(
-    _ source: any StateSource, pairs: PairedStates, target: TransformerModel, batchRows: Int,
-    limit: Int, candidates: Int, width: Int, report: (Int) -> Void = { _ in }
+    _ source: any StateSource, draft model: TransformerModel, target: TrainingTarget,
+    batchRows: Int, seed: UInt64, limit: Int, candidates: Int, width: Int,
+    report: (Int) -> Void = { _ in }
   ) throws -> CandidateExamples {
-    var examples = CandidateExamples(candidates: candidates, draftSize: pairs.draft.hiddenSize)
-    let (draftHead, targetHead) = (
-      try pairs.draft.ownOutputHead(), try target.outputHead()
-    )
-    var index = 0
-    while examples.rows < limit, let batch = try source.batch(inOrder: index, rows: batchRows) {
-      index += 1
+    let pairs = try PairedStates(draft: model, target: target, contextLength: batchRows)
+    var examples = CandidateExamples(candidates: candidates, draftSize: model.hiddenSize)
+    let (draftHead, targetHead) = (try model.ownOutputHead(), try target.model.outputHead())
+    try source.forEachBatch(seed: seed, rows: batchRows) { batch in
       examples.lastRow = -2
       let chosen = batch.answerRows
-      guard !chosen.isEmpty else { continue }
+      guard !chosen.isEmpty else { return true }
       let draft = try pairs.states(of: batch).gathered(chosen)
       let final = batch.states(.final).gathered(chosen)
       for first in stride(from: 0, to: chosen.count, by: 64) {
@@ -57,6 +55,7 @@ struct CandidateExamples {
           final: final.data + first * final.columns, targetHead, width: width)
       }
       report(examples.rows)
+      return examples.rows < limit
     }
     return examples
   }

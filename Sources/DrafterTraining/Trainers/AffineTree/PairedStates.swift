@@ -1,9 +1,24 @@
 import LanguageModels
 
+/// The draft model that an alignment or a predictor is trained for.
+public struct TrainingDraft {
+  public let model: TransformerModel
+  /// What files call it.
+  public let name: String
+  /// Of its weights.
+  public let sha256: String
+
+  public init(model: TransformerModel, name: String, sha256: String) {
+    self.model = model
+    self.name = name
+    self.sha256 = sha256
+  }
+}
+
 /// A draft model's states over the documents whose target states a source has. They are computed
 /// when they are asked for: a draft model's pass costs less than reading the target's again.
 final class PairedStates {
-  let draft: TransformerModel
+  private let draft: TransformerModel
   private let prefill: StatePrefill
 
   /// - Throws: `TrainingError.setting` when the two do not have the same vocabulary.
@@ -38,6 +53,22 @@ final class PairedStates {
       next += count
     }
     return result
+  }
+}
+
+extension StateSource {
+  /// Goes over all documents once, in a random order, so that a part of them is like the whole.
+  /// - Parameter body: says whether it wants more.
+  func forEachBatch(
+    seed: UInt64, rows: Int, _ body: (StateBatch) throws -> Bool
+  ) throws {
+    var (index, documents) = (0, 0)
+    while documents < documentCount {
+      let batch = try batch(at: index, seed: seed, rows: rows)
+      guard try body(batch) else { return }
+      documents += batch.segments.count
+      index += 1
+    }
   }
 }
 

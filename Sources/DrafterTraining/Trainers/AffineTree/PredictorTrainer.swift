@@ -49,14 +49,16 @@ public final class PredictorTrainer: Trainer {
   public let method = "acceptance-predictor"
   public let parameters: [Parameter]
   public var options: [String: String] {
-    setup.options.merging(configuration.options) { $1 }.merging(["draft model": draftName]) { $1 }
+    setup.options.merging(configuration.options) { $1 }
+      .merging(["draft model": draft.sha256, "alignment": alignmentSHA256]) { $1 }
   }
 
   private let configuration: PredictorConfiguration
   private let setup: StateTraining
-  private let draftName: String
+  private let draft: TrainingDraft
+  private let alignmentSHA256: String
   private let training: CandidateSet
-  private let held: CandidateSet
+  let held: CandidateSet
   private let state: Parameter?
   private let features, firstBias: Parameter
   private let second, secondBias: Parameter
@@ -71,8 +73,8 @@ public final class PredictorTrainer: Trainer {
   ///   - examples: a folder where what it goes over is kept, and found again; nil keeps nothing.
   ///   - report: told how many rows there are.
   public init(
-    _ configuration: PredictorConfiguration, setup: StateTraining, draft: TransformerModel,
-    draftName: String, alignment: AffineMap?, examples folder: String? = nil,
+    _ configuration: PredictorConfiguration, setup: StateTraining, draft: TrainingDraft,
+    alignment: AffineMap?, examples folder: String? = nil,
     report: (Int) -> Void = { _ in }
   ) throws {
     try configuration.check()
@@ -82,34 +84,40 @@ public final class PredictorTrainer: Trainer {
     }
     self.configuration = configuration
     self.setup = setup
-    self.draftName = draftName
-    let pairs = try PairedStates(
-      draft: draft, target: setup.target, contextLength: setup.batchRows)
+    self.draft = draft
+    let alignment = configuration.input == .aligned ? alignment : nil
+    alignmentSHA256 = try alignment.map { try sha256(ofFile: $0.path) } ?? "none"
     if let folder {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
-    func examples(_ name: String, _ source: any StateSource, _ limit: Int) throws -> CandidateSet {
+    func examples(
+      _ name: String, _ source: any StateSource, _ limit: Int
+    ) throws -> CandidateExamples {
       let path = folder.map { "\($0)/\(name).safetensors" }
       let origin =
-        "\(draftName), \(setup.target.identity.sha256), \(source.documentCount) documents, "
+        "\(draft.sha256), \(setup.target.identity.sha256), \(source.documentCount) documents, "
         + "\(source.rowCount) rows, seed \(setup.seed), \(limit) rows, "
         + "\(configuration.candidates) candidates, batches of \(setup.batchRows)"
       if let path,
         let kept = try CandidateExamples(
           path: path, origin: origin, candidates: configuration.candidates,
-          draftSize: draft.hiddenSize)
+          draftSize: draft.model.hiddenSize)
       {
-        return CandidateSet(kept, configuration, alignment: alignment)
+        return kept
       }
       let found = try CandidateExamples.collect(
-        source, pairs: pairs, target: setup.target.model, batchRows: setup.batchRows,
-        limit: limit, candidates: configuration.candidates,
+        source, draft: draft.model, target: setup.target, batchRows: setup.batchRows,
+        seed: setup.seed, limit: limit, candidates: configuration.candidates,
         width: min(5, configuration.candidates), report: report)
       if let path { try found.write(to: path, origin: origin) }
-      return CandidateSet(found, configuration, alignment: alignment)
+      return found
     }
-    training = try examples("training", setup.training, configuration.rows)
-    held = try examples("held", setup.validation, max(64, configuration.rows / 10))
+    training = CandidateSet(
+      try examples("training", setup.training, configuration.rows), configuration,
+      alignment: alignment)
+    held = CandidateSet(
+      try examples("held", setup.validation, max(64, configuration.rows / 10)), configuration,
+      alignment: alignment, scales: training.scales)
     var random = SeededRandom(seed: setup.seed, stream: .max)
     let (first, middle) = (configuration.first, configuration.second)
     func zeros(_ name: String, _ count: Int) -> Parameter {
@@ -206,6 +214,15 @@ public final class PredictorTrainer: Trainer {
     return figures
   }
 
+  /// The calibrated chances of a batch's candidates, one after another.
+  func chances(_ batch: CandidateSet.Batch, answer: Int) -> [Double] {
+    let graph = Graph(pool: setup.target.model.pool)
+    let logits = logits(batch, in: graph, learning: false).value
+    return (0..<logits.rows).map {
+      calibrations[answer].probability(Double(logits.data[2 * $0 + answer]))
+    }
+  }
+
   // MARK: - Export
 
   public func export(to folder: String, provenance: Provenance) throws {
@@ -227,7 +244,7 @@ public final class PredictorTrainer: Trainer {
     try AcceptancePredictor.write(
       to: path, tensors: tensors.map { ($0.0, $0.1.shape, $0.1.values, $0.2) },
       card: AcceptancePredictor.Card(
-        input: configuration.input, draft: draftName, target: identity.name,
+        input: configuration.input, draft: draft.name, target: identity.name,
         vocabulary: identity.vocabularyFingerprint, calibrations: calibrations,
         figures: Dictionary(
           provenance.figures.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })))
@@ -243,6 +260,7 @@ public final class PredictorTrainer: Trainer {
 struct CandidateSet {
   /// The rows of one step.
   struct Batch {
+    var families: [CandidateFamily]
     /// (rows, stateSize); nil where the predictor sees none.
     var states: Tensor?
     /// (rows · candidates, features)
@@ -261,13 +279,16 @@ struct CandidateSet {
 
   var rows: Int { examples.rows }
 
+  /// - Parameters:
+  ///   - alignment: for the input `aligned`.
+  ///   - known: those of the rows that are learned from; nil measures them.
   init(
     _ examples: CandidateExamples, _ configuration: PredictorConfiguration,
-    alignment: AffineMap?
+    alignment: AffineMap?, scales known: [Float]? = nil
   ) {
     self.examples = examples
     self.configuration = configuration
-    self.alignment = configuration.input == .aligned ? alignment : nil
+    self.alignment = alignment
     stateSize =
       switch configuration.input {
       case .aligned: alignment?.outputs ?? 0
@@ -276,6 +297,10 @@ struct CandidateSet {
       }
     silenced = configuration.without.compactMap(CandidateFeatures.Group.init(rawValue:))
       .map(CandidateFeatures.range)
+    guard known == nil else {
+      scales = known ?? []
+      return
+    }
     var squares = [Double](repeating: 0, count: stateSize)
     let some = Array(0..<min(examples.rows, 512))
     if stateSize > 0, !some.isEmpty {
@@ -291,6 +316,9 @@ struct CandidateSet {
       1 / max(1e-6, Float(($0 / Double(max(1, some.count))).squareRoot()))
     }
   }
+
+  /// What the predictor sees of rows, as the models have it. (rows, stateSize)
+  func states(_ rows: [Int]) -> Tensor { Self.states(rows, examples, alignment, stateSize) }
 
   private static func states(
     _ rows: [Int], _ examples: CandidateExamples, _ alignment: AffineMap?, _ size: Int
@@ -314,15 +342,19 @@ struct CandidateSet {
     let (count, width) = (configuration.candidates, CandidateFeatures.count)
     let features = Tensor(shape: [rows.count * count, width])
     let labels = Tensor(shape: [rows.count * count, 2])
-    for (place, row) in rows.enumerated() {
+    let families = rows.map { row in
       let deepest = min(Int(examples.reach[row]) + 1, configuration.depth)
-      let depth = 1 + Int(random.next() % UInt64(deepest))
+      return CandidateFamily(
+        depth: 1 + Int(random.next() % UInt64(deepest)),
+        logProbabilities: examples.logProbabilities[row * count..<(row + 1) * count].map(
+          Double.init),
+        entropy: Double(examples.entropies[row]))
+    }
+    for (place, row) in rows.enumerated() {
       for rank in 0..<count {
         let index = place * count + rank
         let to = features.data + index * width
-        CandidateFeatures.write(
-          logProbability: Double(examples.logProbabilities[row * count + rank]),
-          entropy: Double(examples.entropies[row]), depth: depth, rank: rank, to: to)
+        CandidateFeatures.write(families[place], rank: rank, to: to)
         for range in silenced {
           (to + range.lowerBound).update(repeating: 0, count: range.count)
         }
@@ -330,9 +362,12 @@ struct CandidateSet {
         labels.data[2 * index + 1] = examples.sampled[row * count + rank]
       }
     }
-    guard stateSize > 0 else { return Batch(states: nil, features: features, labels: labels) }
-    let states = Self.states(rows, examples, alignment, stateSize)
-    states.scaleColumns(by: scales)
-    return Batch(states: states, features: features, labels: labels)
+    var batch = Batch(families: families, states: nil, features: features, labels: labels)
+    if stateSize > 0 {
+      let states = states(rows)
+      states.scaleColumns(by: scales)
+      batch.states = states
+    }
+    return batch
   }
 }
