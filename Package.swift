@@ -99,10 +99,12 @@ let package = Package(
       name: "NunchiTests", dependencies: library + ["Losslessness"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
-      name: "DrafterTrainingTests", dependencies: library + ["DrafterTraining", "TrainingKernels"],
+      name: "DrafterTrainingTests",
+      dependencies: library + ["DrafterTraining", "Plotting", "TrainingKernels"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
-      name: "EvaluationTests", dependencies: library + ["Evaluation"], swiftSettings: strict),
+      name: "EvaluationTests", dependencies: library + ["Evaluation", "Plotting"],
+      swiftSettings: strict),
     .testTarget(name: "CommandTests", swiftSettings: strict),
   ]
 )

@@ -4,7 +4,7 @@ import Nunchi
 // The two models: the target, and the tiny language model that comes with Nunchi for it.
 let target = try await Model.load("SmolLM2-135M")
 guard let draft = try target.trainedDrafter(method: "tiny-lm") else {
-  fatalError("expected the tiny-lm that is shipped for \(target.name), found none")
+  throw NunchiError.noTrainedDrafter(method: "tiny-lm", model: target.name, found: "none")
 }
 
 // The tree; its file names the alignment and the predictor beside it.

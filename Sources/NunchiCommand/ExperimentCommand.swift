@@ -119,7 +119,10 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
     }
     bar.clear()
     let figures = try experiment.figures()
-    try experiment.write(figures)
+    for problem in try experiment.write(figures) { writeError(problem) }
+    for id in experiment.tooLong {
+      writeError("question \(id): left out, its prompt is longer than the model's context")
+    }
     print(figures)
     if figures.contains(where: { !$0.isIdentical }) { throw ExitCode.failure }
   }

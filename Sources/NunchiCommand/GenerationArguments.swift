@@ -90,6 +90,9 @@ struct GenerationArguments: ParsableArguments {
     ["auto"] + DrafterRegistry.entries.filter { !$0.isReference }.map(\.name)
   }
 
+  /// Drafters that draft with --draft-model.
+  static let draftModelDrafters = ["draft-model", "cross-vocabulary", "affine-tree"]
+
   static var ruleNames: [String] { AcceptanceRules.entries.map(\.name) }
 
   func validate() throws {
@@ -166,9 +169,7 @@ struct GenerationArguments: ParsableArguments {
     if names.contains("none"), names.count > 1 {
       throw ValidationError("--drafter \(drafter): expected none alone, found it among others")
     }
-    let usesModel = names.contains {
-      ["draft-model", "cross-vocabulary", "affine-tree"].contains($0)
-    }
+    let usesModel = names.contains(where: draftModelDrafters.contains)
     if usesModel, !hasDraftModel, !(hasTrained && names.contains("affine-tree")) {
       throw ValidationError("--drafter \(drafter): expected --draft-model MODEL, found none")
     }

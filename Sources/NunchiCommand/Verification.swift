@@ -86,7 +86,7 @@ struct Verification {
     named names: [String], hasDraftModel: Bool
   ) -> [Identity.Candidate] {
     let own = DrafterRegistry.entries.map(\.name).filter {
-      $0 != "none" && (!["draft-model", "cross-vocabulary"].contains($0) || hasDraftModel)
+      $0 != "none" && (!GenerationArguments.draftModelDrafters.contains($0) || hasDraftModel)
     }
     let references = DrafterRegistry.entries.filter {
       $0.isReference && ($0.name != "draft-model-tree" || hasDraftModel)

@@ -16,6 +16,8 @@ public final class AffineTreeExperiment {
   private let file: RecordFile
   private let traces: TraceFolder
   private let knownText = KnownText()
+  /// Questions that were left out, their prompts being longer than the model's context.
+  public private(set) var tooLong: [String] = []
 
   /// - Parameters:
   ///   - draft: the draft model; nil where `trained` is the folder of a tiny-lm.
@@ -83,7 +85,11 @@ public final class AffineTreeExperiment {
       run.willAnswer = { question, configuration in
         report("question \(index + 1) of \(self.questions.count), \(configuration)")
       }
-      if let records = try run.ask(question, index: index) { try file.append(records) }
+      if let records = try run.ask(question, index: index) {
+        try file.append(records)
+      } else {
+        tooLong.append(question.id)
+      }
     }
   }
 
@@ -110,7 +116,8 @@ public final class AffineTreeExperiment {
   }
 
   /// Writes the table, the report and the plots.
-  public func write(_ figures: [AffineTreeFigures]) throws {
+  /// - Returns: why there are plots missing, a line each.
+  public func write(_ figures: [AffineTreeFigures]) throws -> [String] {
     let lines = [AffineTreeFigures.columns] + figures.map(\.cells)
     let table = lines.map { $0.joined(separator: ",") + "\n" }.joined()
     try AtomicFile.write(Data(table.utf8), to: "\(folder)/results.csv")
@@ -124,48 +131,51 @@ public final class AffineTreeExperiment {
       1 + (AffineTreeFigures.columns.firstIndex(of: name) ?? 0)
     }
     let (speedup, low, high) = (column("speedup"), column("speedup_low"), column("speedup_high"))
-    _ = GnuplotPicture(
-      folder: folder, name: "speedup",
-      settings: """
-        set title 'Speedup of each variant, 95 % interval'
-        set style fill solid 0.6
-        set xtics rotate by -50 noenhanced
-        set yrange [0:*]
-        unset key
-        """,
-      plot: """
-        'results.csv' using 0:\(speedup):xtic(1) with boxes lc rgb '#1f4e9c', \
-        '' using 0:\(speedup):\(low):\(high) with yerrorbars lc rgb '#222222', 1 lc rgb '#c0392b'
-        """
-    ).draw()
-    _ = GnuplotPicture(
-      folder: folder, name: "pruning",
-      settings: """
-        set title 'What pruning leaves out, and what it loses'
-        set xlabel 'pruned share of the nodes'
-        set ylabel 'lost share of the accepted tokens'
-        set xrange [-0.05:1.05]
-        unset key
-        """,
-      plot: """
-        'results.csv' using \(column("pruned_share")):\(column("lost_acceptance")) with points \
-        pt 7 lc rgb '#1f4e9c', '' using \(column("pruned_share")):\(column("lost_acceptance")):1 \
-        with labels offset 0,0.8 noenhanced
-        """
-    ).draw()
-    _ = GnuplotPicture(
-      folder: folder, name: "latency",
-      settings: """
-        set title 'Milliseconds of a round'
-        set style data histograms
-        set style histogram rowstacked
-        set style fill solid 0.7
-        set xtics rotate by -50 noenhanced
-        set key outside
-        """,
-      plot: ["draft_ms", "align_ms", "predict_ms", "prune_ms", "verify_ms", "commit_ms"]
-        .map { "'results.csv' using \(column($0)):xtic(1) title '\($0.dropLast(3))'" }
-        .joined(separator: ", ")
-    ).draw()
+    let plots = [
+      GnuplotPicture(
+        folder: folder, name: "speedup",
+        settings: """
+          set title 'Speedup of each variant, 95 % interval'
+          set style fill solid 0.6
+          set xtics rotate by -50 noenhanced
+          set yrange [0:*]
+          unset key
+          """,
+        plot: """
+          'results.csv' using 0:\(speedup):xtic(1) with boxes lc rgb '#1f4e9c', \
+          '' using 0:\(speedup):\(low):\(high) with yerrorbars lc rgb '#222222', 1 lc rgb '#c0392b'
+          """
+      ),
+      GnuplotPicture(
+        folder: folder, name: "pruning",
+        settings: """
+          set title 'What pruning leaves out, and what it loses'
+          set xlabel 'pruned share of the nodes'
+          set ylabel 'lost share of the accepted tokens'
+          set xrange [-0.05:1.05]
+          unset key
+          """,
+        plot: """
+          'results.csv' using \(column("pruned_share")):\(column("lost_acceptance")) with points \
+          pt 7 lc rgb '#1f4e9c', '' using \(column("pruned_share")):\(column("lost_acceptance")):1 \
+          with labels offset 0,0.8 noenhanced
+          """
+      ),
+      GnuplotPicture(
+        folder: folder, name: "latency",
+        settings: """
+          set title 'Milliseconds of a round'
+          set style data histograms
+          set style histogram rowstacked
+          set style fill solid 0.7
+          set xtics rotate by -50 noenhanced
+          set key outside
+          """,
+        plot: ["draft_ms", "align_ms", "predict_ms", "prune_ms", "verify_ms", "commit_ms"]
+          .map { "'results.csv' using \(column($0)):xtic(1) title '\($0.dropLast(3))'" }
+          .joined(separator: ", ")
+      ),
+    ]
+    return plots.compactMap { $0.draw() }
   }
 }
