@@ -12,6 +12,8 @@ public final class PackedLinear: @unchecked Sendable {
   public var rows: Int { matrix.rows }
   /// Inputs.
   public var columns: Int { matrix.columns }
+  /// Bytes of the weights, as packed, with the bias.
+  public var byteCount: Int { matrix.byteCount + 4 * (bias?.count ?? 0) }
   public let pool: ComputePool
   private let matrix: PackedMatrix
   private let bias: [Float]?

@@ -13,6 +13,10 @@ final class PackedMatrix: @unchecked Sendable {
   /// Rows of a product's input in int8; empty when the matrix wants floats.
   private let quantized: KernelMemory?
   private let isOwn: Bool
+  /// Bytes of the packed rows.
+  var byteCount: Int {
+    nk_packed_bytes(matrix.pointee.type, matrix.pointee.rows, matrix.pointee.columns)
+  }
 
   /// The most input rows of one kernel call.
   private static let chunkRows = 64

@@ -135,7 +135,9 @@ public struct DrafterChoice: Sendable {
     if settings.trained == nil { settings.trained = try trained(for: target) }
     settings.draftModel = draftModel?.transformer
     if let affineTree, let draft = draftModel?.transformer ?? settings.tinyLM {
-      settings.affineTree = try AffineTree(affineTree, draft: draft, target: target.transformer)
+      settings.affineTree = try AffineTree(
+        affineTree, draft: draft, target: target.transformer,
+        vocabulary: target.vocabularyFingerprint)
     }
     if let draftModel, target.vocabularyMismatch(with: draftModel) != nil {
       settings.crossVocabulary.bridge = target.vocabularyBridge(to: draftModel)

@@ -42,7 +42,8 @@ import Testing
     let plain = records("1", plain: [promptStep(verify: 1)], drafter: [promptStep(verify: 1)])
     let method = MethodFigures([plain[1]], plain: [plain[0]])
     let figures = AffineTreeFigures(
-      variant: "v", group: .parts, answers: [answer], method: method)
+      variant: "v", group: .parts, answers: [answer], method: method,
+      memory: .init(overhead: 2_000_000, models: 1_000_000_000))
     func expect(_ found: Double, _ expected: Double, _ name: String) {
       #expect(abs(found - expected) < 1e-9, "\(name)")
     }
@@ -63,6 +64,7 @@ import Testing
     expect(figures.verifyMilliseconds, 40, "verify")
     expect(figures.commitMilliseconds, 10, "commit")
     expect(figures.overheadShare, 0.003 / 0.06, "overhead")
+    expect(figures.memoryOverhead, 0.002, "memory")
     #expect(figures.cells.count == AffineTreeFigures.columns.count)
   }
 }

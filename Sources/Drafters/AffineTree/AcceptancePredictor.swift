@@ -62,7 +62,11 @@ public final class AcceptancePredictor: Sendable {
   public let card: Card
   /// Numbers of the state that it sees.
   public let stateSize: Int
-  public let parameterCount: Int
+  /// Bytes of its weights in memory.
+  public var byteCount: Int {
+    (state?.byteCount ?? 0) + 4 * firstBias.count + features.byteCount + second.byteCount
+      + last.byteCount
+  }
   /// The first layer's part for states, with the bias; without states only the bias is there.
   private let state: PackedLinear?
   private let firstBias: [Float]
@@ -125,7 +129,6 @@ public final class AcceptancePredictor: Sendable {
       pool: pool)
     second = try layer(Name.second, rows: middle, columns: first)
     last = try layer(Name.last, rows: Self.answers, columns: middle)
-    parameterCount = file.tensors.values.reduce(0) { $0 + ($1.elementCount ?? 0) }
   }
 
   /// Writes a file, whole or not at all.

@@ -39,8 +39,8 @@ public final class AffineMap: Sendable {
   /// The draft model's hidden size, and the target's.
   public var inputs: Int { linear.columns }
   public var outputs: Int { linear.rows }
-  /// Parameters.
-  public var parameterCount: Int { outputs * (inputs + (hasBias ? 1 : 0)) }
+  /// Bytes of its weights in memory.
+  public var byteCount: Int { linear.byteCount }
   private let linear: PackedLinear
 
   static let format = "nunchi-affine-map"

@@ -106,8 +106,17 @@ public final class AffineTreeExperiment {
       }
       return AffineTreeFigures(
         variant: variant.name, group: variant.group, answers: answers,
-        method: MethodFigures(records, plain: plain))
+        method: MethodFigures(records, plain: plain), memory: try memory(of: variant))
     }
+  }
+
+  private func memory(of variant: AffineTreeVariant) throws -> AffineTreeFigures.Memory {
+    guard let drafter = run.options(of: variant.name)?.drafter else { return .init() }
+    let settings = try drafter.settings(for: run.model)
+    let draft = drafter.draftModel?.transformer ?? settings.tinyLM
+    return AffineTreeFigures.Memory(
+      overhead: settings.affineTree?.byteCount ?? 0,
+      models: run.model.transformer.weightBytesPerPass + (draft?.weightBytesPerPass ?? 0))
   }
 
   private struct Report: Encodable {

@@ -28,21 +28,33 @@ public struct AffineTreeFigures: Sendable, Equatable, Codable {
   public var commitMilliseconds = 0.0
   /// The share of a round that alignment and predictor take.
   public var overheadShare = 0.0
+  /// Bytes of the weights of alignment and predictor, and their share of both models' weights.
+  public var overheadBytes = 0
+  public var memoryOverhead = 0.0
   /// Plain time by this one's, with its 95 % interval over questions.
   public var speedup = 1.0
   public var speedupInterval: ConfidenceInterval?
   /// Whether all outputs were plain decoding's.
   public var isIdentical = true
 
+  /// Bytes of weights.
+  struct Memory {
+    var overhead = 0
+    var models = 0
+  }
+
   /// - Parameter answers: the traces of each answer.
-  public init(
-    variant: String, group: AffineTreeVariant.Group, answers: [[StepTrace]], method: MethodFigures
+  init(
+    variant: String, group: AffineTreeVariant.Group, answers: [[StepTrace]],
+    method: MethodFigures, memory: Memory
   ) {
     self.variant = variant
     self.group = group
     speedup = method.speedup
     speedupInterval = method.speedupInterval
     isIdentical = method.isIdentical
+    overheadBytes = memory.overhead
+    memoryOverhead = Double(memory.overhead) / Double(max(1, memory.models))
     var (proposedNodes, verifiedNodes, acceptedNodes, possible) = (0, 0, 0, 0)
     var (draft, align, predict, prune, verify, commit) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     for traces in answers {
@@ -106,8 +118,8 @@ public struct AffineTreeFigures: Sendable, Equatable, Codable {
   public static let columns = [
     "variant", "group", "rounds", "proposed", "verified", "accepted", "acceptance_rate",
     "effective_acceptance", "acceptance_length", "pruned_share", "lost_acceptance", "draft_ms",
-    "align_ms", "predict_ms", "prune_ms", "verify_ms", "commit_ms", "overhead_share", "speedup",
-    "speedup_low", "speedup_high", "identical",
+    "align_ms", "predict_ms", "prune_ms", "verify_ms", "commit_ms", "overhead_share",
+    "memory_overhead", "overhead_bytes", "speedup", "speedup_low", "speedup_high", "identical",
   ]
 
   /// A line of the table.
@@ -115,8 +127,9 @@ public struct AffineTreeFigures: Sendable, Equatable, Codable {
     let numbers: [Double] = [
       proposed, verified, accepted, acceptanceRate, effectiveAcceptance, acceptanceLength,
       prunedShare, lostAcceptance, draftMilliseconds, alignMilliseconds, predictMilliseconds,
-      pruneMilliseconds, verifyMilliseconds, commitMilliseconds, overheadShare, speedup,
-      speedupInterval?.low ?? speedup, speedupInterval?.high ?? speedup,
+      pruneMilliseconds, verifyMilliseconds, commitMilliseconds, overheadShare,
+      memoryOverhead, Double(overheadBytes), speedup, speedupInterval?.low ?? speedup,
+      speedupInterval?.high ?? speedup,
     ]
     return ["\"\(variant)\"", group.rawValue, "\(rounds)"]
       + numbers.map { "\(($0 * 1e4).rounded() / 1e4)" } + ["\(isIdentical)"]

@@ -69,7 +69,8 @@ private func writePredictor(
         normalises: normalises, origin: origin)
       let map = try AffineMap(path: path, draft: inputs, target: outputs, pool: pool)
       #expect(map.origin == origin && map.normalises == normalises)
-      #expect(map.parameterCount == 33 * 48)
+      // Blocks of 32 weights in 34 bytes.
+      #expect(map.byteCount == 48 * 34 + 48 * 4)
       let x = numbers(inputs * rows, seed: 3)
       var y = [Float](repeating: 0, count: outputs * rows)
       map.apply(x, rows: rows, into: &y)
@@ -436,6 +437,20 @@ private func writePredictor(
         _ = try AffineTree(configuration, draft: target, target: target)
       }
     }
-    #expect("\(error.map { "\($0)" } ?? "")".contains("alignment: expected the file"))
+    #expect("\(error.map { "\($0)" } ?? "")".contains("alignment: expected that of"))
+  }
+
+  @Test("a predictor or an alignment of another vocabulary says so")
+  func otherVocabulary() throws {
+    try withFolder { folder in
+      let path = "\(folder)/predictor.safetensors"
+      try writePredictor(to: path, input: .none, stateSize: 0)
+      var configuration = AffineTreeConfiguration()
+      configuration.predictor = path
+      let target = try TinyDrafter.target()
+      #expect(throws: StoreError.otherVocabulary(path: path)) {
+        try AffineTree(configuration, draft: target, target: target, vocabulary: 0xBAD)
+      }
+    }
   }
 }
