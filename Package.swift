@@ -23,6 +23,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -61,7 +62,10 @@ let package = Package(
         "COpenBLAS", "Plotting", "TrainingKernels", .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     // Suites, runs and metrics.
-    .target(name: "Evaluation", dependencies: library + ["Plotting"], swiftSettings: strict),
+    .target(
+      name: "Evaluation",
+      dependencies: library + ["Plotting", .product(name: "GRDB", package: "GRDB.swift")],
+      resources: [.copy("Suites")], swiftSettings: strict),
     .executableTarget(
       name: "NunchiCommand",
       dependencies: library + [
@@ -103,7 +107,10 @@ let package = Package(
       dependencies: library + ["DrafterTraining", "Plotting", "TrainingKernels"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
-      name: "EvaluationTests", dependencies: library + ["Evaluation", "Plotting"],
+      name: "EvaluationTests",
+      dependencies: library + [
+        "Evaluation", "Plotting", .product(name: "GRDB", package: "GRDB.swift"),
+      ],
       swiftSettings: strict),
     .testTarget(name: "CommandTests", swiftSettings: strict),
   ]

@@ -23,7 +23,7 @@ need ca-certificates test -e /etc/ssl/certs
 need python3-pip python3 -m pip --version
 
 if command -v dpkg-query >/dev/null; then
-  for package in libc6-dev libcurl4 zlib1g libopenblas-dev gnuplot-nox; do
+  for package in libc6-dev libcurl4 zlib1g libopenblas-dev libsqlite3-dev gnuplot-nox; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
       missing+=("$package")
   done

@@ -67,9 +67,11 @@ public struct BenchmarkConfiguration: Sendable {
   public static let plain = BenchmarkConfiguration(name: "plain", drafter: .none)
 
   /// The options of one answer: the one place where a configuration becomes a generation.
-  func options(_ settings: BenchmarkSettings) -> GenerationOptions {
-    GenerationOptions(
-      drafter: drafter, draftLength: draftLength, sampling: settings.sampling,
+  func options(_ settings: BenchmarkSettings, repetition: Int = 0) -> GenerationOptions {
+    var sampling = settings.sampling
+    sampling.seed = sampling.seed.map { $0 &+ UInt64(repetition) }
+    return GenerationOptions(
+      drafter: drafter, draftLength: draftLength, sampling: sampling,
       maxTokens: settings.maxTokens)
   }
 }

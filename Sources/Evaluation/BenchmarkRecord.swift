@@ -11,23 +11,23 @@ public struct TurnRecord: Sendable, Equatable, Codable {
   }
 
   public var statistics: SpeculationStatistics
-  /// Seconds of the target's pass over the prompt. Only the first configuration of the turn
-  /// computes it, and the others find it in the cache; it counts for all alike.
+  /// Characters of the answer, as readers count them.
+  public var characters: Int
+  /// See `Answer`.
   public var sharedPromptSeconds: Double
-  /// Seconds of what the configuration itself does with the prompt.
   public var ownPromptSeconds: Double
+  public var joules: Double?
   public var mismatch: Mismatch?
 
-  /// - Parameters:
-  ///   - plain: the tokens of plain decoding.
-  ///   - sharedPromptSeconds: those of the configuration that came first.
-  public init(_ result: GenerationResult, plain: [Int32], sharedPromptSeconds: Double) {
-    statistics = result.statistics
-    self.sharedPromptSeconds = sharedPromptSeconds
-    ownPromptSeconds = result.traces.lazy.filter { $0.phase == .prompt }
-      .reduce(0) { $0 + $1.seconds - $1.verifySeconds }
+  /// - Parameter plain: the tokens of plain decoding.
+  public init(_ answer: Answer, plain: [Int32]) {
+    statistics = answer.statistics
+    characters = answer.text.count
+    sharedPromptSeconds = answer.sharedPromptSeconds
+    ownPromptSeconds = answer.ownPromptSeconds
+    joules = answer.joules
     if case .differs(let index, let expected, let found) = OutputComparison(
-      expected: plain, found: result.tokens)
+      expected: plain, found: answer.tokens)
     {
       mismatch = Mismatch(index: index, expected: expected, found: found)
     }
@@ -38,13 +38,21 @@ public struct TurnRecord: Sendable, Equatable, Codable {
 public struct QuestionRecord: Sendable, Equatable, Codable {
   public var question: String
   public var category: String
+  public var language: String?
+  /// From 0.
+  public var repetition: Int
   /// The configuration's name.
   public var configuration: String
   public var turns: [TurnRecord]
 
-  public init(question: String, category: String, configuration: String, turns: [TurnRecord]) {
+  public init(
+    question: String, category: String, language: String? = nil, repetition: Int = 0,
+    configuration: String, turns: [TurnRecord]
+  ) {
     self.question = question
     self.category = category
+    self.language = language
+    self.repetition = repetition
     self.configuration = configuration
     self.turns = turns
   }
@@ -82,6 +90,8 @@ public struct BenchmarkConditions: Sendable, Equatable, Codable {
   public var stopPolicy: String
   public var threads: Int
   public var instructionSet: String
+  /// The processor's name, where it is told.
+  public var processor: String?
   public var version: String
   /// When the measurement began, in ISO 8601. Does not tell two measurements apart.
   public var date: String
@@ -106,6 +116,7 @@ public struct BenchmarkConditions: Sendable, Equatable, Codable {
     stopPolicy = "the model's end-of-text tokens, or max tokens"
     self.threads = threads
     self.instructionSet = instructionSet
+    processor = Machine.processor
     self.version = version
     self.date = date
   }
@@ -114,15 +125,11 @@ public struct BenchmarkConditions: Sendable, Equatable, Codable {
   private enum CodingKeys: String, CodingKey {
     case model, modelSHA256 = "modelSha256", draftModel, draftModelSHA256 = "draftModelSha256"
     case suite, suiteSHA256 = "suiteSha256", drafters, promptForm, maxTokens, temperature, seed
-    case stopPolicy, threads, instructionSet, version, date
+    case stopPolicy, threads, instructionSet, processor, version, date
   }
 
-  /// The first field in which other conditions differ; nil when figures can stand together.
-  func difference(from other: BenchmarkConditions) -> (field: String, mine: String, other: String)?
-  {
-    zip(fields, other.fields).first { $0.value != $1.value }
-      .map { ($0.name, $0.value, $1.value) }
-  }
+  /// What tells a run from others: figures of the same key can stand together.
+  var key: String { fields.map { "\($0.name): \($0.value)" }.joined(separator: "\n") }
 
   private var fields: [(name: String, value: String)] {
     [

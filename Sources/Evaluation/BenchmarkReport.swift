@@ -1,3 +1,6 @@
+import Nunchi
+import Speculation
+
 /// A benchmark's figures, with what they depend on and what they are computed from.
 public struct BenchmarkReport: Sendable, Equatable, Encodable {
   public var conditions: BenchmarkConditions
@@ -6,26 +9,32 @@ public struct BenchmarkReport: Sendable, Equatable, Encodable {
   public var asked: Int
   /// Questions left out because their prompts are longer than the model's context.
   public var tooLong: [String]
-  /// Figures of each category, and overall.
-  public var categories: [GroupFigures]
+  /// Figures of each category and language, and overall.
+  public var groups: [GroupFigures]
   public var records: [QuestionRecord]
-  /// Of each drafter whose steps this run has seen.
-  public var regrets: [RegretFigures] = []
+  /// Of each drafter whose steps are known.
+  public var regrets: [RegretFigures]
 
-  /// - Parameter records: those of whole questions.
-  public init(
-    conditions: BenchmarkConditions, questions: Int, tooLong: [String], records: [QuestionRecord]
-  ) {
-    self.conditions = conditions
-    self.questions = questions
+  /// Computes the figures of a run.
+  public init(_ run: StoredRun, in database: RunDatabase) throws {
+    let (all, tooLong) = try database.questions(of: run)
+    conditions = run.conditions
+    questions = all.count
     self.tooLong = tooLong
-    self.records = records
-    asked = records.count { $0.configuration == BenchmarkConfiguration.plain.name }
-    categories = GroupFigures.all(records, drafters: conditions.drafters)
+    records = try database.records(of: run)
+    asked = Set(records.map(\.question)).count
+    groups = GroupFigures.all(records, drafters: conditions.drafters)
+    regrets = []
+    if let costs = try? VerificationCosts(points: run.costs) {
+      regrets = try conditions.drafters.compactMap {
+        RegretFigures(
+          drafter: $0, traces: try database.steps(of: $0, run: run), costs: costs)
+      }
+    }
   }
 
   /// Whether all outputs are those of plain decoding.
   public var isIdentical: Bool {
-    categories.allSatisfy { $0.methods.allSatisfy(\.isIdentical) }
+    groups.allSatisfy { $0.methods.allSatisfy(\.isIdentical) }
   }
 }

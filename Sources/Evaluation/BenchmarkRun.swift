@@ -22,12 +22,11 @@ public final class BenchmarkRun {
   public var willAnswer: (_ question: Question, _ configuration: String) -> Void = { _, _ in }
   /// Given the tokens of each turn's prompt before anybody answers it.
   public var willAsk: (_ prompt: [Int32]) throws -> Void = { _ in }
-  /// Given the steps of each answer.
-  public var didAnswer:
-    (Question, _ turn: Int, _ configuration: String, [StepTrace]) throws -> Void =
-      { _, _, _, _ in }
+  /// Given each answer.
+  public var didAnswer: (Answer) throws -> Void = { _ in }
 
   private let generator: TextGenerator
+  private let meter = EnergyMeter()
   /// Tokens that there is room for, prompt and answer.
   public let contextLength: Int
 
@@ -69,41 +68,78 @@ public final class BenchmarkRun {
     configurations.first { $0.name == configuration }?.options(settings)
   }
 
-  /// Asks one question.
-  /// - Parameter index: its place in the suite, which decides who begins.
-  /// - Returns: a record for each configuration in their order; nil when a prompt is longer than
-  ///   the model's context.
-  public func ask(_ question: Question, index: Int) throws -> [QuestionRecord]? {
-    var records = configurations.map {
-      QuestionRecord(
-        question: question.id, category: question.category, configuration: $0.name, turns: [])
+  /// Asks all that a session has not recorded yet.
+  /// - Parameters:
+  ///   - repetitions: how often each question is asked; all of them once before any of them again.
+  ///   - report: told what comes next.
+  /// - Throws: `CancellationError` when it was cancelled; finished answers are recorded.
+  public func record(
+    _ questions: [(number: Int, question: Question)], repetitions: Int = 1,
+    session: RunSession, report: @escaping (String) -> Void
+  ) throws {
+    let tooLong = Set(try session.database.questions(of: session.run).tooLong)
+    var open: [(number: Int, question: Question, repetition: Int, answered: [String])] = []
+    for repetition in 0..<repetitions {
+      for (number, question) in questions where !tooLong.contains(question.id) {
+        let answered = try session.answers(to: question, repetition: repetition)
+        if answered.count < question.turns.count {
+          open.append((number, question, repetition, answered))
+        }
+      }
     }
-    var answers: [String] = []
-    for turn in question.turns.indices {
+    guard !open.isEmpty else { return }
+    report("warming up")
+    try warmUp()
+    didAnswer = { [model] in try session.add($0, bytes: model.tokenizer.bytes(of:)) }
+    let place = questions.count * repetitions - open.count
+    for (index, part) in open.enumerated() {
+      willAnswer = { question, configuration in
+        report(
+          "question \(place + index + 1) of \(questions.count * repetitions) "
+            + "(\(question.category)), \(configuration)")
+      }
+      let isAsked = try ask(
+        part.question, index: part.number, repetition: part.repetition, answered: part.answered)
+      if !isAsked { try session.leaveOut(part.question) }
+      try session.note(costs: model.knownCosts, peakMemory: Machine.peakMemory)
+    }
+  }
+
+  /// Asks one question.
+  /// - Parameters:
+  ///   - index: its place in the suite, which decides who begins.
+  ///   - repetition: from 0; the seed of sampling grows with it.
+  ///   - answered: what plain decoding has answered to its first turns, which are not asked again.
+  /// - Returns: false when a prompt is longer than the model's context.
+  public func ask(
+    _ question: Question, index: Int, repetition: Int = 0, answered: [String] = []
+  ) throws -> Bool {
+    var answers = answered
+    for turn in question.turns.indices.dropFirst(answered.count) {
       let prompt = try settings.promptForm.prompt(
         turns: question.turns[...turn], answers: answers, model: model)
-      guard prompt.count < contextLength else { return nil }
+      guard prompt.count < contextLength else { return false }
       try willAsk(prompt)
-      var results = [GenerationResult?](repeating: nil, count: configurations.count)
       var promptSeconds = 0.0
       for place in configurations.indices {
-        let turnTaker = (index + place) % configurations.count
+        let turnTaker = (index + repetition + place) % configurations.count
         let configuration = configurations[turnTaker]
         willAnswer(question, configuration.name)
-        let result = try generate(prompt, configuration.options(settings))
+        let energy = meter.reading()
+        let result = try generate(
+          prompt, configuration.options(settings, repetition: repetition))
         if place == 0 { promptSeconds = result.traces.first?.verifySeconds ?? 0 }
-        results[turnTaker] = result
-        try didAnswer(question, turn, configuration.name, result.traces)
+        if turnTaker == 0 { answers.append(result.text) }
+        try didAnswer(
+          Answer(
+            AnswerKey(
+              question: question.id, turn: turn, repetition: repetition,
+              configuration: configuration.name),
+            place: place, prompt: prompt, result: result, sharedPromptSeconds: promptSeconds,
+            joules: meter.joules(since: energy)))
       }
-      guard let plain = results[0] else { return nil }
-      for (place, result) in results.enumerated() {
-        guard let result else { continue }
-        records[place].turns.append(
-          TurnRecord(result, plain: plain.tokens, sharedPromptSeconds: promptSeconds))
-      }
-      answers.append(plain.text)
     }
-    return records
+    return true
   }
 
   private func generate(_ prompt: [Int32], _ options: GenerationOptions) throws -> GenerationResult

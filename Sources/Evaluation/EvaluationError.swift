@@ -8,8 +8,8 @@ public enum EvaluationError: Error, Equatable, Sendable {
   case line(path: String, line: Int, field: String, expected: String, found: String)
   /// A suite without a question.
   case noQuestions(path: String)
-  /// Recorded results of another measurement than the one asked for.
-  case otherConditions(path: String, field: String, expected: String, found: String)
+  /// What a file has in one place.
+  case field(path: String, field: String, expected: String, found: String)
 }
 
 extension EvaluationError: CustomStringConvertible, LocalizedError {
@@ -19,9 +19,8 @@ extension EvaluationError: CustomStringConvertible, LocalizedError {
     case .line(let path, let line, let field, let expected, let found):
       "\(path), line \(line): \(field): expected \(expected), found \(found)"
     case .noQuestions(let path): "\(path): expected at least one question, found none"
-    case .otherConditions(let path, let field, let expected, let found):
-      "\(path): results recorded under other conditions: \(field): expected \(expected), "
-        + "found \(found)"
+    case .field(let path, let field, let expected, let found):
+      "\(path): \(field): expected \(expected), found \(found)"
     }
   }
 

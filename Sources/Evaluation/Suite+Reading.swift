@@ -1,21 +1,74 @@
 import Foundation
+import ModelFiles
 
 extension Suite {
   /// Reads a suite: JSON lines, either Spec-Bench's `{"question_id", "category", "turns"}` or
-  /// `{"prompt", "category"?}`, or else a text with a prompt on each line.
+  /// `{"prompt", "category"?}`, both with `"language"` if wanted, or else a text with a prompt on
+  /// each line. A folder is all of its `.jsonl` files together.
   ///
   /// Blank lines do not count; a prompt without a category belongs to `prompts`, and one without
   /// an id has its line's number.
+  /// - Parameter path: a file, a folder, or `multilingual`, the suite that comes with Nunchi, or
+  ///   `multilingual/ko` for one of its languages.
   /// - Throws: `EvaluationError` that names the file, the line and the field.
   public init(path: String) throws {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw EvaluationError.file(path: path, reason: "expected a readable suite, found none")
+    let paths = try Self.files(path)
+    let suites = try paths.map { file in
+      guard let data = FileManager.default.contents(atPath: file) else {
+        throw EvaluationError.file(path: file, reason: "expected a readable suite, found none")
+      }
+      return try Suite(data, path: file)
     }
-    try self.init(data, path: path)
+    name = URL(fileURLWithPath: path).lastPathComponent
+    questions = suites.flatMap(\.questions)
+    files = paths
+    var known: [String: String] = [:]
+    for suite in suites {
+      for question in suite.questions {
+        if let other = known.updateValue(suite.name, forKey: question.id) {
+          throw EvaluationError.field(
+            path: suite.files[0], field: "question_id", expected: "an id of its own",
+            found: "\(question.id), which \(other) has")
+        }
+      }
+    }
+  }
+
+  /// Suites that come with Nunchi.
+  private static let shipped = Bundle.module.resourceURL?.appendingPathComponent("Suites")
+
+  private static func files(_ path: String) throws -> [String] {
+    func isFolder(_ path: String) -> Bool {
+      var isFolder: ObjCBool = false
+      return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
+        && isFolder.boolValue
+    }
+    var path = path
+    if !FileManager.default.fileExists(atPath: path), let shipped {
+      let own = [path, "\(path).jsonl"].map { shipped.appendingPathComponent($0).path }
+      path = own.first { FileManager.default.fileExists(atPath: $0) } ?? path
+    }
+    guard isFolder(path) else { return [path] }
+    let names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+    let files = names.filter { $0.hasSuffix(".jsonl") }.map { "\(path)/\($0)" }
+    guard !files.isEmpty else { throw EvaluationError.noQuestions(path: path) }
+    return files
+  }
+
+  /// The SHA-256 of the file; of several, of all of them one after another.
+  public func checksum() throws -> String {
+    if files.count == 1 { return try sha256(ofFile: files[0]) }
+    let copy = FileManager.default.temporaryDirectory
+      .appendingPathComponent("nunchi-suite-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: copy) }
+    try files.reduce(into: Data()) { try $0.append(Data(contentsOf: URL(fileURLWithPath: $1))) }
+      .write(to: copy)
+    return try sha256(ofFile: copy.path)
   }
 
   /// - Parameter path: where the bytes come from, for the suite's name and errors.
   init(_ data: Data, path: String) throws {
+    files = [path]
     let byteOrderMark = Data([0xEF, 0xBB, 0xBF])
     let bytes = data.starts(with: byteOrderMark) ? data.dropFirst(3) : data
     var lines: [SuiteLine] = []
@@ -74,7 +127,8 @@ private struct SuiteLine {
     }
     let turns = try turns(fields)
     return Question(
-      id: try id(fields["question_id"]), category: try category(fields), turns: turns)
+      id: try id(fields["question_id"]), category: try category(fields),
+      language: try language(fields["language"]), turns: turns)
   }
 
   private func id(_ value: JSONValue?) throws -> String {
@@ -92,6 +146,14 @@ private struct SuiteLine {
     case .string(let category) where !category.isEmpty: return category
     case nil where fields["turns"] == nil: return Self.noCategory
     case let other: throw error("category", expected: "text", found: other?.kind ?? "none")
+    }
+  }
+
+  private func language(_ value: JSONValue?) throws -> String? {
+    switch value {
+    case nil: return nil
+    case .string(let language) where !language.isEmpty: return language
+    case .some(let other): throw error("language", expected: "text", found: other.kind)
     }
   }
 

@@ -2,36 +2,43 @@
 public struct Question: Sendable, Equatable {
   public var id: String
   public var category: String
+  /// The language of the question and the answer, by its code (ISO 639-1).
+  public var language: String?
   /// What the user says, turn by turn; at least one, none empty.
   public var turns: [String]
 
-  public init(id: String, category: String, turns: [String]) {
+  public init(id: String, category: String, language: String? = nil, turns: [String]) {
     self.id = id
     self.category = category
+    self.language = language
     self.turns = turns
   }
 }
 
 /// A set of questions to measure on, such as Spec-Bench (arXiv 2401.07851).
 public struct Suite: Sendable, Equatable {
-  /// The file's name.
+  /// The file's name, or the folder's.
   public var name: String
   public var questions: [Question]
+  /// The files that it was read from.
+  public let files: [String]
 
-  public init(name: String, questions: [Question]) {
+  public init(name: String, questions: [Question], files: [String] = []) {
     self.name = name
     self.questions = questions
+    self.files = files
   }
 
   /// The first questions.
   /// - Parameters:
-  ///   - perCategory: the most of each category; nil takes all.
+  ///   - perCategory: the most of each category of each language; nil takes all.
   ///   - limit: the most in all, after that; nil takes all.
   public func selection(perCategory: Int? = nil, limit: Int? = nil) -> [Question] {
-    var taken: [String: Int] = [:]
+    var taken: [[String]: Int] = [:]
     let selected = questions.filter { question in
-      taken[question.category, default: 0] += 1
-      return taken[question.category, default: 0] <= perCategory ?? .max
+      let key = [question.language ?? "", question.category]
+      taken[key, default: 0] += 1
+      return taken[key, default: 0] <= perCategory ?? .max
     }
     return Array(selected.prefix(limit ?? .max))
   }
@@ -48,8 +55,8 @@ public struct CategoryGroup: Sendable, Equatable {
     "writing", "roleplay", "reasoning", "math", "coding", "extraction", "stem", "humanities",
   ]
 
-  /// Each category in the order in which the questions have them, MT-bench as a whole after the
-  /// last of its own, and all together as `overall`.
+  /// Each category in the order in which the questions have them, and MT-bench as a whole after
+  /// the last of its own.
   public static func groups(of categories: [String]) -> [CategoryGroup] {
     var distinct: [String] = []
     for category in categories where !distinct.contains(category) { distinct.append(category) }
@@ -57,6 +64,6 @@ public struct CategoryGroup: Sendable, Equatable {
     if let last = groups.lastIndex(where: { mtBench.contains($0.name) }) {
       groups.insert(CategoryGroup(name: "mt-bench", categories: Set(mtBench)), at: last + 1)
     }
-    return groups + [CategoryGroup(name: "overall", categories: Set(distinct))]
+    return groups
   }
 }

@@ -19,13 +19,23 @@ public struct TraceFile: Sendable {
     public static let version = 1
 
     public init(model: Model, options: GenerationOptions, costs: VerificationCosts?) {
+      self.init(
+        model: model.name, drafter: options.drafter.name, rule: options.rule.name,
+        threads: model.transformer.pool.threads, instructionSet: ComputePool.instructionSet,
+        costs: costs?.points ?? [])
+    }
+
+    public init(
+      model: String, drafter: String, rule: String, threads: Int, instructionSet: String,
+      costs: [VerificationCosts.Point]
+    ) {
       nunchiTrace = Self.version
-      self.model = model.name
-      drafter = options.drafter.name
-      rule = options.rule.name
-      threads = model.transformer.pool.threads
-      instructionSet = ComputePool.instructionSet
-      self.costs = costs?.points ?? []
+      self.model = model
+      self.drafter = drafter
+      self.rule = rule
+      self.threads = threads
+      self.instructionSet = instructionSet
+      self.costs = costs
     }
   }
 

@@ -6,7 +6,10 @@ import Nunchi
 /// `nunchi bench`: measurements.
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measure.", subcommands: [Run.self, Speed.self, Batch.self])
+    commandName: "bench", abstract: "Measure.",
+    subcommands: [
+      Run.self, Runs.self, Merge.self, Export.self, Speed.self, Batch.self,
+    ])
 
   /// `nunchi bench speed`: what one pass costs.
   struct Speed: AsyncParsableCommand {

@@ -20,7 +20,13 @@ extension BenchCommand {
         drafter's, after the first token, summed over questions, with a 95 % bootstrap interval.
 
         A suite is a file of JSON lines, as Spec-Bench has it (question_id, category, turns) or \
-        with a prompt and a category on each line, or a text with a prompt on each line.
+        with a prompt and a category on each line, or a text with a prompt on each line; a folder \
+        of such files; or 'multilingual', which comes with Nunchi ('multilingual/ko' for one of \
+        its languages).
+
+        --output keeps every answer and step in an SQLite database as it comes; the same command \
+        goes on where it was stopped, and several runs may use one database. 'nunchi report' \
+        makes a page of it, 'nunchi bench export' other forms, 'nunchi bench merge' one of several.
 
         Examples:
           nunchi bench run SmolLM2-135M --suite question.jsonl --drafter prompt-lookup
@@ -31,7 +37,7 @@ extension BenchCommand {
 
     @OptionGroup var target: ModelArguments
 
-    @Option(help: "The file with the questions.")
+    @Option(help: "The file or folder with the questions.")
     var suite: String
 
     @Option(
@@ -64,17 +70,20 @@ extension BenchCommand {
     @Option(help: "Ask only the first N questions.")
     var limit: Int?
 
-    @Option(help: "Ask only the first N questions of each category.")
+    @Option(help: "Ask only the first N questions of each category and language.")
     var perCategory: Int?
 
     @Flag(help: "Continue the prompts as they are, even if the model has a chat template.")
     var plainText = false
 
-    @Option(help: "Write results to this file as they come; go on where it ends.")
-    var output: String?
+    @Option(name: .customLong("repeat"), help: "Ask everything so many times.")
+    var repetitions = 1
 
-    @Option(help: "Write the steps of every answer to files in this folder.")
-    var trace: String?
+    @Option(help: "Ask only this part of the questions, such as 2/8, and merge the parts later.")
+    var shard = Shard.whole
+
+    @Option(help: "A database that gets every answer as it comes; goes on where it was stopped.")
+    var output: String?
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -112,6 +121,7 @@ extension BenchCommand {
       }
       for (name, value) in [
         ("--max-tokens", maxTokens), ("--limit", limit ?? 1), ("--per-category", perCategory ?? 1),
+        ("--repeat", repetitions),
       ] where value < 1 {
         throw ValidationError("\(name): expected 1 or more, found \(value)")
       }
@@ -127,8 +137,10 @@ extension BenchCommand {
     }
 
     func run() async throws {
-      let questions = try Suite(path: suite).selection(perCategory: perCategory, limit: limit)
-      let suiteSHA256 = try sha256(ofFile: suite)
+      let suite = try Suite(path: suite)
+      let questions = shard.questions(
+        of: suite.selection(perCategory: perCategory, limit: limit))
+      let database = try RunDatabase(path: output)
       let model = try target.load()
       let draft = try draftModel.map { try loadModel($0, sharing: model) }
       let store = try datastore.map {
@@ -140,13 +152,14 @@ extension BenchCommand {
       let conditions = BenchmarkConditions(
         model: target.model, modelSHA256: try checksum(of: target.model),
         draftModel: draftModel, draftModelSHA256: try draftModel.flatMap(checksum),
-        suite: URL(fileURLWithPath: suite).lastPathComponent, suiteSHA256: suiteSHA256,
+        suite: suite.name, suiteSHA256: try suite.checksum(),
         drafters: chosenDrafters, promptForm: settings.promptForm, maxTokens: maxTokens,
         temperature: temperature, seed: seed, threads: model.transformer.pool.threads,
         instructionSet: ComputePool.instructionSet,
         version: RootCommand.configuration.version,
         date: Date.now.formatted(.iso8601))
-      let file = try output.map { try RecordFile(path: $0, conditions: conditions) }
+      let session = try RunSession(
+        database, conditions: conditions, command: CommandLine.arguments, questions: questions)
       let run = try BenchmarkRun(
         model: model,
         drafters: try chosenDrafters.map {
@@ -160,87 +173,26 @@ extension BenchCommand {
           }
           choice.settings.datastore = store
           return BenchmarkConfiguration(name: $0, drafter: choice)
-        }, settings: settings, questions: questions)
-      var write: (Question, Int, String, [StepTrace]) throws -> Void = { _, _, _, _ in }
-      if let trace {
-        let folder = try TraceFolder(path: trace)
-        write = { question, turn, configuration, traces in
-          guard let options = run.options(of: configuration) else { return }
-          let header = TraceFile.Header(model: model, options: options, costs: model.knownCosts)
-          try folder.write(
-            traces, header: header, question: question, turn: turn, configuration: configuration)
-        }
+        }, settings: settings, questions: questions.map(\.question))
+      let bar = ProgressBar(label: "bench")
+      let interrupt = Interrupt()
+      run.isCancelled = { interrupt.came }
+      var isInterrupted = false
+      do {
+        try run.record(questions, repetitions: repetitions, session: session) { bar.say($0) }
+      } catch is CancellationError {
+        isInterrupted = true
       }
-      var traces: [String: [StepTrace]] = [:]
-      run.didAnswer = { question, turn, configuration, steps in
-        traces[configuration, default: []] += steps
-        try write(question, turn, configuration, steps)
-      }
-
-      let answers = try ask(questions, run, recorded: file?.records ?? []) {
-        try file?.append($0)
-      }
-      var report = BenchmarkReport(
-        conditions: conditions, questions: questions.count, tooLong: answers.tooLong,
-        records: answers.records)
-      if let costs = model.knownCosts {
-        report.regrets = chosenDrafters.compactMap { name in
-          traces[name].flatMap { RegretFigures(drafter: name, traces: $0, costs: costs) }
-        }
-      }
+      bar.clear()
+      let report = try BenchmarkReport(session.run, in: database)
       if json { try printJSON(report) } else { printTables(report) }
-      try conclude(report, interrupted: answers.interrupted)
+      try conclude(report, interrupted: isInterrupted)
     }
 
     /// The checksum of a model of one file.
     private func checksum(of name: String) throws -> String? {
       guard case .gguf(let path) = try ModelLocation.resolve(name) else { return nil }
       return try sha256(ofFile: path)
-    }
-
-    private struct Answers {
-      var records: [QuestionRecord] = []
-      var tooLong: [String] = []
-      var interrupted = false
-    }
-
-    /// Asks what has not been asked yet, until the end or Control-C.
-    private func ask(
-      _ questions: [Question], _ run: BenchmarkRun, recorded: [QuestionRecord],
-      record: ([QuestionRecord]) throws -> Void
-    ) throws -> Answers {
-      let recorded = Dictionary(grouping: recorded, by: \.question)
-      let bar = ProgressBar(label: "bench")
-      defer { bar.clear() }
-      let interrupt = Interrupt()
-      run.isCancelled = { interrupt.came }
-      var answers = Answers()
-      do {
-        if questions.contains(where: { recorded[$0.id] == nil }) {
-          bar.say("warming up")
-          try run.warmUp()
-        }
-        for (index, question) in questions.enumerated() {
-          if let known = recorded[question.id] {
-            answers.records += known
-            continue
-          }
-          run.willAnswer = { question, configuration in
-            bar.say(
-              "question \(index + 1) of \(questions.count) (\(question.category)), "
-                + configuration)
-          }
-          guard let records = try run.ask(question, index: index) else {
-            answers.tooLong.append(question.id)
-            continue
-          }
-          try record(records)
-          answers.records += records
-        }
-      } catch is CancellationError {
-        answers.interrupted = true
-      }
-      return answers
     }
 
     /// Tells on standard error what was not as it should be.
@@ -274,20 +226,22 @@ extension BenchCommand {
       func decimal(_ value: Double) -> String { formatDecimal(value, places: 2) }
       var rows = [
         [
-          "category", "drafter", "questions", "tokens", "plain tokens/s", "tokens/s", "speedup",
-          "95 %", "with prompt", "τ", "accepted", "draft time", "wasted rows", "identical",
+          "questions of", "drafter", "questions", "tokens", "plain tokens/s", "tokens/s", "speedup",
+          "95 %", "with prompt", "τ", "accepted", "draft time", "wasted rows", "characters/s",
+          "tokens/character", "identical",
         ]
       ]
-      for group in report.categories {
+      for group in report.groups {
         for method in group.methods {
           rows.append([
-            group.category, method.drafter, "\(method.questions)", "\(method.tokens)",
+            group.name, method.drafter, "\(method.questions)", "\(method.tokens)",
             formatDecimal(method.plainTokensPerSecond, places: 1),
             formatDecimal(method.tokensPerSecond, places: 1), decimal(method.speedup),
             method.speedupInterval.map { "\(decimal($0.low))–\(decimal($0.high))" } ?? "–",
             decimal(method.speedupWithPrompt), decimal(method.acceptanceLength),
             percent(method.draftAcceptanceRate), percent(method.draftShare),
-            percent(method.wastedRows), method.isIdentical ? "yes" : "NO",
+            percent(method.wastedRows), formatDecimal(method.charactersPerSecond, places: 1),
+            decimal(method.fertility), method.isIdentical ? "yes" : "NO",
           ])
         }
       }
@@ -299,4 +253,8 @@ extension BenchCommand {
       }
     }
   }
+}
+
+extension Shard: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
 }

@@ -21,7 +21,7 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
     abstract: "Compare shapes, parts and prunings of the affine-aligned draft tree.",
     discussion: """
       Plain decoding and every variant take turns at each question. The folder gets results.csv, \
-      results.json, plots, the records and every step's trace; a run that was stopped goes on \
+      results.json, plots and run.db with every answer and step; a run that was stopped goes on \
       where it was.
 
       Example:
@@ -86,7 +86,8 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let questions = try Suite(path: suite).selection(perCategory: perCategory, limit: limit)
+    let questionFile = try Suite(path: suite)
+    let questions = questionFile.selection(perCategory: perCategory, limit: limit)
     let base = try config.map(AffineTreeConfiguration.init(path:)) ?? AffineTreeConfiguration()
     let variants = AffineTreeVariant.all(
       base: base, unaligned: unalignedPredictor.map { URL(fileURLWithPath: $0).path }
@@ -100,14 +101,14 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
     let conditions = BenchmarkConditions(
       model: target, modelSHA256: try model.fileChecksum(), draftModel: draftModel ?? trained,
       draftModelSHA256: try draft?.fileChecksum(),
-      suite: URL(fileURLWithPath: suite).lastPathComponent,
-      suiteSHA256: try sha256(ofFile: suite), drafters: variants.map(\.name),
+      suite: questionFile.name, suiteSHA256: try questionFile.checksum(),
+      drafters: variants.map(\.name),
       promptForm: settings.promptForm, maxTokens: maxTokens, temperature: temperature, seed: seed,
       threads: model.transformer.pool.threads, instructionSet: ComputePool.instructionSet,
       version: RootCommand.configuration.version, date: Date.now.formatted(.iso8601))
     let experiment = try AffineTreeExperiment(
       variants: variants, model: model, draft: draft, trained: trained, settings: settings,
-      questions: questions, conditions: conditions, folder: out)
+      questions: questions, conditions: conditions, command: CommandLine.arguments, folder: out)
     let bar = ProgressBar(label: "experiment")
     let interrupt = Interrupt()
     do {
@@ -120,7 +121,7 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
     bar.clear()
     let figures = try experiment.figures()
     for problem in try experiment.write(figures) { writeError(problem) }
-    for id in experiment.tooLong {
+    for id in try experiment.tooLong {
       writeError("question \(id): left out, its prompt is longer than the model's context")
     }
     print(figures)

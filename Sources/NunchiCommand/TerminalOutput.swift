@@ -2,10 +2,15 @@ import Foundation
 
 /// Prints a value as JSON with snake-case keys in a fixed order.
 func printJSON(_ value: some Encodable) throws {
+  print(String(decoding: try jsonData(value), as: UTF8.self))
+}
+
+/// JSON for people and tools.
+func jsonData(_ value: some Encodable) throws -> Data {
   let encoder = JSONEncoder()
   encoder.keyEncodingStrategy = .convertToSnakeCase
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-  print(String(decoding: try encoder.encode(value), as: UTF8.self))
+  return try encoder.encode(value)
 }
 
 /// Prints rows of cells in aligned columns.

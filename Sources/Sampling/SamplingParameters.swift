@@ -16,7 +16,7 @@ public struct SamplingParameters: Sendable, Equatable {
   /// How many of the last tokens, prompt included, the repetition penalty looks at.
   public let repetitionWindow: Int
   /// The key of all random numbers; nil takes a new one for each generation.
-  public let seed: UInt64?
+  public var seed: UInt64?
 
   /// - Throws: `SamplingError.invalidParameter` naming the first parameter out of range.
   public init(

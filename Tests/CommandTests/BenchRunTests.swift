@@ -39,7 +39,7 @@ extension CommandTests {
       }
 
       struct Group: Decodable {
-        var category: String
+        var name: String
         var methods: [Method]
       }
 
@@ -73,7 +73,7 @@ extension CommandTests {
       var conditions: Conditions
       var questions: Int
       var asked: Int
-      var categories: [Group]
+      var groups: [Group]
       var records: [Record]
     }
 
@@ -85,14 +85,16 @@ extension CommandTests {
       """
 
     /// Runs the benchmark on three questions; `extra` follows.
-    private func bench(_ folder: URL, _ extra: [String] = []) async throws -> CommandRun {
+    private func bench(
+      _ folder: URL, _ extra: [String] = [], limit: Double = 120
+    ) async throws -> CommandRun {
       let suite = folder.appendingPathComponent("suite.jsonl")
       try Data(Self.suite.utf8).write(to: suite)
       return try await nunchi(
         [
           "bench", "run", CommandTests.model, "--suite", suite.path, "--max-tokens", "16",
           "--drafter", "prompt-lookup", "--drafter", "none",
-        ] + extra)
+        ] + extra, limit: limit)
     }
 
     @Test("bench run --json prints figures that are those of its records added up")
@@ -112,15 +114,15 @@ extension CommandTests {
       #expect(report.conditions.drafters == ["prompt-lookup", "none"])
       #expect(report.conditions.promptForm == "chat")
       #expect(report.conditions.maxTokens == 16)
-      #expect(report.categories.map(\.category) == ["coding", "mt-bench", "qa", "overall"])
+      #expect(report.groups.map(\.name) == ["coding", "mt-bench", "qa", "overall"])
       #expect(report.records.count == 9)
       #expect(report.records.map(\.turns.count) == [2, 2, 2, 1, 1, 1, 1, 1, 1])
 
-      for group in report.categories {
+      for group in report.groups {
         #expect(group.methods.map(\.drafter) == ["prompt-lookup", "none"])
         let records = report.records.filter {
-          group.category == "overall" || $0.category == group.category
-            || (group.category == "mt-bench" && $0.category == "coding")
+          group.name == "overall" || $0.category == group.name
+            || (group.name == "mt-bench" && $0.category == "coding")
         }
         func statistics(_ name: String) -> [Report.Statistics] {
           records.filter { $0.configuration == name }.flatMap(\.turns).map(\.statistics)
@@ -166,34 +168,79 @@ extension CommandTests {
       #expect(first == ["plain", "prompt-lookup", "none"])
     }
 
-    @Test("results are recorded, and a second run computes only what is missing")
-    func resume() async throws {
+    /// What a database holds, as `bench export --form csv` tells it, without times.
+    private func answers(_ database: URL) async throws -> [String] {
+      let table = database.deletingPathExtension().appendingPathExtension("csv")
+      let run = try await nunchi(
+        ["bench", "export", database.path, "--form", "csv", "--output", table.path])
+      #expect(run.code == 0, "\(run.errors)")
+      return try String(contentsOf: table, encoding: .utf8).split(separator: "\n").map {
+        $0.split(separator: ",", omittingEmptySubsequences: false).prefix(9).joined(separator: ",")
+      }
+    }
+
+    @Test("a run that is killed at any moment goes on, and ends as one that never was")
+    func kill() async throws {
       try await withTemporaryFolder { folder in
-        let output = folder.appendingPathComponent("results.jsonl")
-        let whole = try await bench(folder, ["--output", output.path, "--json"])
-        #expect(whole.code == 0, "\(whole.errors)")
-        let recorded = try Data(contentsOf: output)
-        #expect(recorded.split(separator: 0x0A).count == 10)
-        // A kill in the middle of the last question's lines.
-        try recorded.dropLast(100).write(to: output)
-        let again = try await bench(folder, ["--output", output.path, "--json"])
-        #expect(again.code == 0, "\(again.errors)")
-        let lines = try Data(contentsOf: output).split(separator: 0x0A)
-        #expect(lines.count == 10)
-        #expect(Array(lines.prefix(7)) == Array(recorded.split(separator: 0x0A).prefix(7)))
+        let whole = folder.appendingPathComponent("whole.db")
+        let run = try await bench(folder, ["--output", whole.path])
+        #expect(run.code == 0, "\(run.errors)")
+        let killed = folder.appendingPathComponent("killed.db")
+        var kills = 0
+        for attempt in 0..<40 {
+          do {
+            // Loading the model and warming up take about half a second.
+            let run = try await bench(
+              folder, ["--output", killed.path], limit: 0.4 + 0.11 * Double(attempt))
+            #expect(run.code == 0, "\(run.errors)")
+            break
+          } catch CommandRunError.tooSlow {
+            kills += 1
+          }
+        }
+        #expect(kills > 0)
+        #expect(try await answers(killed) == answers(whole))
+        #expect(try await answers(whole).count == 1 + 3 * 4)
+        // A question is not asked again once it is answered.
+        let again = try await bench(folder, ["--output", killed.path, "--json"], limit: 60)
         #expect(try again.json(Report.self).asked == 3)
-        let other = try await bench(folder, ["--output", output.path, "--seed", "3"])
-        #expect(other.code == 1)
-        #expect(other.errors.contains("seed: expected 3, found 0"))
+      }
+    }
+
+    @Test("shards of a suite merge into the run that one machine would have made")
+    func shards() async throws {
+      try await withTemporaryFolder { folder in
+        let databases = ["1/2", "2/2", "1/1"].map {
+          folder.appendingPathComponent("\($0.replacingOccurrences(of: "/", with: "-")).db")
+        }
+        for (database, shard) in zip(databases, ["1/2", "2/2", "1/1"]) {
+          let run = try await bench(folder, ["--output", database.path, "--shard", shard])
+          #expect(run.code == 0, "\(run.errors)")
+        }
+        let merged = folder.appendingPathComponent("merged.db")
+        let run = try await nunchi(
+          ["bench", "merge", databases[0].path, databases[1].path, "--output", merged.path])
+        #expect(run.output.hasPrefix("12 answers of 2 databases"), "\(run.errors)")
+        #expect(try await answers(merged) == answers(databases[2]))
+        let form = folder.appendingPathComponent("spec-bench")
+        let export = try await nunchi(
+          ["bench", "export", merged.path, "--form", "spec-bench", "--output", form.path])
+        #expect(export.code == 0, "\(export.errors)")
+        let files = try FileManager.default.contentsOfDirectory(atPath: form.path).sorted()
+        #expect(files == ["none", "plain", "prompt_lookup"].map { "SmolLM2_135M_\($0).jsonl" })
       }
     }
 
     @Test("the table for people has a row for each category and drafter")
     func table() async throws {
       try await withTemporaryFolder { folder in
-        let traces = folder.appendingPathComponent("traces")
+        let database = folder.appendingPathComponent("results.db")
         let run = try await bench(
-          folder, ["--limit", "2", "--temperature", "1", "--plain-text", "--trace", traces.path])
+          folder,
+          [
+            "--limit", "2", "--temperature", "1", "--plain-text", "--repeat", "2", "--output",
+            database.path,
+          ])
         #expect(run.code == 0, "\(run.errors)")
         let lines = run.output.split(separator: "\n")
         #expect(lines.first?.contains("2 of 2 questions, at most 16 tokens") == true)
@@ -203,9 +250,15 @@ extension CommandTests {
           #expect(line.hasPrefix("\(category) "))
           #expect(line.hasSuffix("yes"))
         }
+        let traces = folder.appendingPathComponent("traces")
+        let export = try await nunchi(
+          ["bench", "export", database.path, "--form", "traces", "--output", traces.path])
+        #expect(export.code == 0, "\(export.errors)")
         let files = try FileManager.default.contentsOfDirectory(atPath: traces.path)
-        #expect(files.count == 3 * 3)  // three turns, three configurations
-        #expect(files.contains("1-2-prompt_lookup.jsonl"))
+        #expect(files.count == 3 * 3 * 2)  // three turns, three configurations, twice
+        let replay = try await nunchi(
+          ["replay", traces.appendingPathComponent("1-2-2-prompt_lookup.jsonl").path])
+        #expect(replay.code == 0, "\(replay.errors)")
       }
     }
 
@@ -221,7 +274,10 @@ extension CommandTests {
         (["--max-tokens", "0"], "--max-tokens: expected 1 or more, found 0", 64),
         (["--temperature", "nan"], "temperature", 64),
         (["--suite", "/nowhere.jsonl"], "/nowhere.jsonl: expected a readable suite", 1),
-        (["--output", "/nowhere/results.jsonl"], "/nowhere/results.jsonl: No such file", 1),
+        (["--output", "/nowhere/results.db"], "/nowhere/results.db: No such folder", 1),
+        (["--output", "/etc/passwd"], "/etc/passwd: file: expected a database of runs", 1),
+        (["--repeat", "0"], "--repeat: expected 1 or more, found 0", 64),
+        (["--shard", "3/2"], "--shard", 64),
       ])
     func failures(extra: [String], message: String, code: Int32) async throws {
       try await withTemporaryFolder { folder in

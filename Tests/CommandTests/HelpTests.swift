@@ -184,7 +184,7 @@ extension CommandTests {
           [
             "<model>", "--threads", "--suite", "--drafter", "--draft-model", "--max-tokens",
             "--temperature", "--seed", "--limit", "--per-category", "--plain-text", "--output",
-            "--trace", "--json",
+            "--repeat", "--shard", "--json",
           ]
         ),
         (

@@ -74,18 +74,61 @@ import Testing
   @Test("groups have the figures of their categories' questions, and overall those of all")
   func groups() {
     let groups = GroupFigures.all(Self.twoQuestions, drafters: ["d"])
-    #expect(groups.map(\.category) == ["writing", "mt-bench", "qa", "overall"])
+    #expect(groups.map(\.name) == ["writing", "mt-bench", "qa", "overall"])
     #expect(groups.map { $0.methods.map(\.drafter) } == Array(repeating: ["d"], count: 4))
     #expect(groups.map { $0.methods[0].speedup } == [2, 2, 0.5, 1.5])
     #expect(groups[3].methods[0] == figures(Self.twoQuestions))
   }
 
+  @Test("a suite that tells languages has a group for each")
+  func languages() {
+    let plain = [promptStep(verify: 1), round(drafted: 0, accepted: 0, verify: 1)]
+    let fast = [promptStep(verify: 1), round(drafted: 0, accepted: 0, verify: 0.5)]
+    let groups = GroupFigures.all(
+      records("1", language: "ko", plain: plain, drafter: fast)
+        + records("2", language: "de", plain: plain, drafter: plain), drafters: ["d"])
+    #expect(groups.map(\.kind) == [.category, .language, .language, .overall])
+    #expect(groups.map(\.name) == ["qa", "ko", "de", "overall"])
+    let mean: Double = 4.0 / 3
+    let expected: [Double] = [mean, 2, 1, mean]
+    #expect(groups.map { $0.methods[0].speedup } == expected)
+  }
+
+  @Test("characters, as readers count them, by tokens and by time")
+  func characters() {
+    let figures = figures(Self.twoQuestions)
+    // 11 tokens for two texts of 5 characters; 9 tokens in 6 s.
+    let fertility: Double = 11.0 / 10
+    let speed: Double = 1.5 * 10.0 / 11
+    #expect(figures.fertility == fertility)
+    #expect(abs(figures.charactersPerSecond - speed) < 1e-12)
+    // Rounds that accepted one token or more, two or more, three: two of three.
+    let rate: Double = 2.0 / 3
+    #expect(figures.perPositionRates == [rate, rate, rate])
+  }
+
+  @Test("repetitions of a question deviate; the interval is over questions, not over them")
+  func repetitions() {
+    let plain = [promptStep(verify: 1), round(drafted: 0, accepted: 0, verify: 2)]
+    let fast = [promptStep(verify: 1), round(drafted: 0, accepted: 0, verify: 1)]
+    let figures = figures(
+      records("1", plain: plain, drafter: fast)
+        + records("1", repetition: 1, plain: plain, drafter: plain))
+    #expect(figures.questions == 1)
+    let (speedup, deviation): (Double, Double) = (4.0 / 3, 0.5.squareRoot())
+    #expect(figures.speedup == speedup)
+    // Speedups of 2 and 1: mean 1.5, deviation √0.5.
+    #expect(figures.speedupDeviation == deviation)
+    #expect(figures.speedupInterval == nil)
+  }
+
   @Test("a report of nothing is empty, not an error")
-  func empty() {
-    let report = BenchmarkReport(
-      conditions: conditions(), questions: 3, tooLong: [], records: [])
+  func empty() throws {
+    let session = try RunSession(
+      RunDatabase(path: nil), conditions: conditions(), command: [], questions: [])
+    let report = try BenchmarkReport(session.run, in: session.database)
     #expect(report.asked == 0)
-    #expect(report.categories.map(\.category) == ["overall"])
+    #expect(report.groups.map(\.name) == ["overall"])
     #expect(report.isIdentical)
   }
 

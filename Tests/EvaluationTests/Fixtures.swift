@@ -30,16 +30,30 @@ func result(_ traces: [StepTrace]) -> GenerationResult {
     traces: traces)
 }
 
+/// The answers of plain decoding and a drafter to a turn; the prompt took 10 seconds.
+func answers(
+  _ id: String, turn: Int = 0, repetition: Int = 0, plain: [StepTrace], drafter: [StepTrace],
+  name: String = "d", text: String = "답 one"
+) -> [Answer] {
+  [("plain", plain), (name, drafter)].enumerated().map { place, part in
+    var result = result(part.1)
+    result.text = text
+    return Answer(
+      AnswerKey(question: id, turn: turn, repetition: repetition, configuration: part.0),
+      place: place, prompt: [1, 2, 3, 4], result: result, sharedPromptSeconds: 10)
+  }
+}
+
 /// Plain decoding and a drafter, on one question.
 func records(
-  _ id: String, _ category: String = "qa", plain: [StepTrace], drafter: [StepTrace],
-  name: String = "d"
+  _ id: String, _ category: String = "qa", language: String? = nil, repetition: Int = 0,
+  plain: [StepTrace], drafter: [StepTrace], name: String = "d"
 ) -> [QuestionRecord] {
-  let tokens = plain.flatMap(\.tokens)
-  return [("plain", plain), (name, drafter)].map { configuration, traces in
+  let answers = answers(id, repetition: repetition, plain: plain, drafter: drafter, name: name)
+  return answers.map {
     QuestionRecord(
-      question: id, category: category, configuration: configuration,
-      turns: [TurnRecord(result(traces), plain: tokens, sharedPromptSeconds: 10)])
+      question: id, category: category, language: language, repetition: repetition,
+      configuration: $0.key.configuration, turns: [TurnRecord($0, plain: answers[0].tokens)])
   }
 }
 
@@ -52,9 +66,11 @@ func conditions(
     version: "1", date: date)
 }
 
+/// A path in a folder of its own, which is removed.
 func withTemporaryFile<Value>(_ body: (String) throws -> Value) throws -> Value {
-  let path = FileManager.default.temporaryDirectory
-    .appendingPathComponent("nunchi-evaluation-\(UUID().uuidString).jsonl").path
-  defer { try? FileManager.default.removeItem(atPath: path) }
-  return try body(path)
+  let folder = FileManager.default.temporaryDirectory
+    .appendingPathComponent("nunchi-evaluation-\(UUID().uuidString)")
+  try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+  defer { try? FileManager.default.removeItem(at: folder) }
+  return try body(folder.appendingPathComponent("results.db").path)
 }

@@ -113,10 +113,55 @@ import Testing
   @Test("groups are the categories in order, MT-bench after its last one, and all")
   func groups() {
     let groups = CategoryGroup.groups(of: ["writing", "stem", "writing", "qa", "rag"])
-    #expect(groups.map(\.name) == ["writing", "stem", "mt-bench", "qa", "rag", "overall"])
+    #expect(groups.map(\.name) == ["writing", "stem", "mt-bench", "qa", "rag"])
     #expect(groups[2].categories.isSuperset(of: ["writing", "stem", "coding"]))
     #expect(!groups[2].categories.contains("qa"))
-    #expect(groups[5].categories == ["writing", "stem", "qa", "rag"])
-    #expect(CategoryGroup.groups(of: ["ko", "ja"]).map(\.name) == ["ko", "ja", "overall"])
+    #expect(CategoryGroup.groups(of: ["ko", "ja"]).map(\.name) == ["ko", "ja"])
+  }
+
+  @Test("a folder is all of its files together, and an id in two of them is named")
+  func folder() throws {
+    try withTemporaryFile { path in
+      let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+      func write(_ name: String, _ text: String) throws {
+        try Data(text.utf8).write(to: folder.appendingPathComponent(name))
+      }
+      try write("b.jsonl", #"{"question_id": "b", "prompt": "B", "language": "ko"}"#)
+      try write("a.jsonl", #"{"question_id": "a", "prompt": "A"}"#)
+      try write("notes.md", "no questions")
+      let suite = try Suite(path: folder.path)
+      #expect(suite.questions.map(\.id) == ["a", "b"])
+      #expect(suite.questions.map(\.language) == [nil, "ko"])
+      let checksum = try suite.checksum()
+      try write("c.jsonl", #"{"question_id": "a", "prompt": "C"}"#)
+      let error = #expect(throws: EvaluationError.self) { try Suite(path: folder.path) }
+      #expect(
+        error?.description.hasSuffix(
+          "c.jsonl: question_id: expected an id of its own, found a, which a.jsonl has") == true)
+      try write("c.jsonl", #"{"question_id": "c", "prompt": "C"}"#)
+      #expect(try Suite(path: folder.path).checksum() != checksum)
+    }
+  }
+
+  @Test("the suite that comes with Nunchi has the same tasks in ten languages")
+  func multilingual() throws {
+    let suite = try Suite(path: "multilingual")
+    let languages = Dictionary(grouping: suite.questions) { $0.language ?? "" }
+    #expect(
+      languages.keys.sorted() == ["ar", "de", "en", "es", "fr", "ja", "ko", "ru", "vi", "zh"])
+    let korean = try Suite(path: "multilingual/ko").questions
+    #expect(languages["ko"] == korean)
+    #expect(korean.count { $0.category == "korean" } == 12)
+    let tasks = korean.filter { $0.category != "korean" }
+    #expect(tasks.count == 40)
+    for (language, questions) in languages where language != "ko" {
+      #expect(questions.map(\.category) == tasks.map(\.category), "\(language)")
+      #expect(questions.map(\.turns.count) == tasks.map(\.turns.count), "\(language)")
+    }
+    // One prompt asks for decomposed syllables, and has them.
+    let jamo = korean.filter {
+      $0.turns.joined().unicodeScalars.contains { (0x1100...0x11FF).contains($0.value) }
+    }
+    #expect(jamo.map(\.id) == ["ko-korean-jamo-2"])
   }
 }

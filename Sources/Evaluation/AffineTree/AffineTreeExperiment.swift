@@ -5,19 +5,15 @@ import Nunchi
 import Plotting
 
 /// Compares variants of the affine-aligned draft tree on questions, and keeps everything in a
-/// folder: `records.jsonl`, `traces`, `results.csv`, `results.json` and plots. One that was stopped
-/// goes on where it was.
+/// folder: `run.db`, `results.csv`, `results.json` and plots. One that was stopped goes on where it
+/// was.
 public final class AffineTreeExperiment {
   private let variants: [AffineTreeVariant]
   private let questions: [Question]
-  private let conditions: BenchmarkConditions
   private let folder: String
   private let run: BenchmarkRun
-  private let file: RecordFile
-  private let traces: TraceFolder
+  private let session: RunSession
   private let knownText = KnownText()
-  /// Questions that were left out, their prompts being longer than the model's context.
-  public private(set) var tooLong: [String] = []
 
   /// - Parameters:
   ///   - draft: the draft model; nil where `trained` is the folder of a tiny-lm.
@@ -25,14 +21,14 @@ public final class AffineTreeExperiment {
   public init(
     variants: [AffineTreeVariant], model: Model, draft: Model?, trained: String?,
     settings: BenchmarkSettings, questions: [Question], conditions: BenchmarkConditions,
-    folder: String
+    command: [String], folder: String
   ) throws {
     self.variants = variants
     self.questions = questions
-    self.conditions = conditions
     self.folder = folder
-    file = try RecordFile(path: "\(folder)/records.jsonl", conditions: conditions)
-    traces = try TraceFolder(path: "\(folder)/traces")
+    session = try RunSession(
+      RunDatabase(path: "\(folder)/run.db"), conditions: conditions, command: command,
+      questions: Array(questions.enumerated()).map { ($0.offset, $0.element) })
     let knownText = knownText
     run = try BenchmarkRun(
       model: model,
@@ -64,44 +60,34 @@ public final class AffineTreeExperiment {
   }
 
   /// Asks what has not been asked yet.
-  /// - Throws: `CancellationError` when it was cancelled; whole questions are kept.
+  /// - Throws: `CancellationError` when it was cancelled; finished answers are kept.
   public func run(
     isCancelled: @escaping () -> Bool, report: @escaping (String) -> Void
   ) throws {
     run.isCancelled = isCancelled
-    let known = Set(file.records.map(\.question))
-    guard questions.contains(where: { !known.contains($0.id) }) else { return }
-    report("warming up")
-    try run.warmUp()
-    run.didAnswer = { [traces, run] question, turn, configuration, steps in
-      guard let options = run.options(of: configuration) else { return }
-      try traces.write(
-        steps,
-        header: TraceFile.Header(
-          model: run.model, options: options, costs: run.model.knownCosts),
-        question: question, turn: turn, configuration: configuration)
-    }
-    for (index, question) in questions.enumerated() where !known.contains(question.id) {
-      run.willAnswer = { question, configuration in
-        report("question \(index + 1) of \(self.questions.count), \(configuration)")
-      }
-      if let records = try run.ask(question, index: index) {
-        try file.append(records)
-      } else {
-        tooLong.append(question.id)
-      }
-    }
+    try run.record(
+      Array(questions.enumerated()).map { ($0.offset, $0.element) }, session: session,
+      report: report)
   }
 
-  /// The figures of all variants, from the records and traces of the folder.
-  /// - Throws: `NunchiError.malformedTrace`.
+  /// Questions that were left out, their prompts being longer than the model's context.
+  public var tooLong: [String] {
+    get throws { try session.database.questions(of: session.run).tooLong }
+  }
+
+  /// The figures of all variants, from the answers and steps that are recorded.
+  /// - Throws: `EvaluationError`.
   public func figures() throws -> [AffineTreeFigures] {
-    let plain = file.records.filter { $0.configuration == BenchmarkConfiguration.plain.name }
+    let all = try session.database.records(of: session.run)
+    let plain = all.filter { $0.configuration == BenchmarkConfiguration.plain.name }
     return try variants.map { variant in
-      let records = file.records.filter { $0.configuration == variant.name }
+      let records = all.filter { $0.configuration == variant.name }
       let answers = try records.flatMap { record in
         try record.turns.indices.map {
-          try traces.read(question: record.question, turn: $0, configuration: variant.name)
+          try session.database.steps(
+            of: AnswerKey(
+              question: record.question, turn: $0, repetition: record.repetition,
+              configuration: variant.name), run: session.run)
         }
       }
       return AffineTreeFigures(
@@ -134,7 +120,7 @@ public final class AffineTreeExperiment {
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try AtomicFile.write(
-      try encoder.encode(Report(conditions: conditions, variants: figures)),
+      try encoder.encode(Report(conditions: session.run.conditions, variants: figures)),
       to: "\(folder)/results.json")
     func column(_ name: String) -> Int {
       1 + (AffineTreeFigures.columns.firstIndex(of: name) ?? 0)

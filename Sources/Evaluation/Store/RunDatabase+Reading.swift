@@ -1,0 +1,153 @@
+import Foundation
+import GRDB
+import Nunchi
+import Speculation
+
+/// A run as it is stored.
+public struct StoredRun: Sendable, Equatable {
+  let id: Int64
+  /// Tells it from runs of other conditions.
+  public let key: String
+  public let conditions: BenchmarkConditions
+  /// The arguments of the command that began it.
+  public let command: [String]
+  /// What the target's passes cost; empty where nobody measured it.
+  public let costs: [VerificationCosts.Point]
+  /// Bytes.
+  public let peakMemory: Int?
+
+  /// Plain decoding, then what it is compared with.
+  public var configurations: [String] {
+    [BenchmarkConfiguration.plain.name] + conditions.drafters
+  }
+}
+
+extension RunDatabase {
+  /// All runs, the oldest first.
+  public func runs() throws -> [StoredRun] {
+    try read { try Row.fetchAll($0, sql: "SELECT * FROM run ORDER BY id") }.map(run)
+  }
+
+  func run(key: String) throws -> StoredRun? {
+    try read { try Row.fetchOne($0, sql: "SELECT * FROM run WHERE key = ?", arguments: [key]) }
+      .map(run)
+  }
+
+  private func run(_ row: Row) throws -> StoredRun {
+    StoredRun(
+      id: row["id"], key: row["key"], conditions: try json(row["conditions"], "run.conditions"),
+      command: try json(row["command"], "run.command"), costs: try json(row["costs"], "run.costs"),
+      peakMemory: row["peak_memory"])
+  }
+
+  private func json<Value: Decodable>(_ text: String, _ field: String) throws -> Value {
+    try StoredJSON.value(text, field: field, path: path)
+  }
+
+  /// The questions of a run, in the suite's order, and the ids of those that were left out because
+  /// their prompts are longer than the model's context.
+  public func questions(of run: StoredRun) throws -> (questions: [Question], tooLong: [String]) {
+    let rows = try read {
+      try Row.fetchAll(
+        $0, sql: "SELECT * FROM question WHERE run = ? ORDER BY number, id", arguments: [run.id])
+    }
+    return (
+      try rows.map {
+        Question(
+          id: $0["id"], category: $0["category"], language: $0["language"],
+          turns: try json($0["turns"], "question.turns"))
+      },
+      rows.filter { $0["too_long"] }.map { $0["id"] }
+    )
+  }
+
+  /// The records of all questions that every configuration has answered, repetition by repetition,
+  /// in the suite's order.
+  public func records(of run: StoredRun) throws -> [QuestionRecord] {
+    let questions = try questions(of: run).questions
+    var answers: [AnswerKey: Answer] = [:]
+    for answer in try self.answers(of: run) { answers[answer.key] = answer }
+    let repetitions = 1 + (answers.keys.map(\.repetition).max() ?? 0)
+    var records: [QuestionRecord] = []
+    for repetition in 0..<repetitions {
+      for question in questions {
+        let turns = run.configurations.map { configuration in
+          question.turns.indices.compactMap {
+            answers[
+              AnswerKey(
+                question: question.id, turn: $0, repetition: repetition,
+                configuration: configuration)]
+          }
+        }
+        guard turns.allSatisfy({ $0.count == question.turns.count }) else { continue }
+        for (configuration, mine) in zip(run.configurations, turns) {
+          records.append(
+            QuestionRecord(
+              question: question.id, category: question.category, language: question.language,
+              repetition: repetition, configuration: configuration,
+              turns: zip(mine, turns[0]).map { TurnRecord($0, plain: $1.tokens) }))
+        }
+      }
+    }
+    return records
+  }
+
+  /// Answers of a run, without their steps, in the order in which they were written.
+  public func answers(of run: StoredRun, configuration: String? = nil) throws -> [Answer] {
+    try read { database in
+      try Row.fetchAll(
+        database,
+        sql: """
+          SELECT * FROM answer WHERE run = ? AND configuration = ifnull(?, configuration)
+          ORDER BY id
+          """, arguments: [run.id, configuration])
+    }.map(answer)
+  }
+
+  func answer(_ row: Row) throws -> Answer {
+    Answer(
+      AnswerKey(
+        question: row["question"], turn: row["turn"], repetition: row["repetition"],
+        configuration: row["configuration"]),
+      place: row["place"], prompt: try json(row["prompt"], "answer.prompt"),
+      tokens: try json(row["tokens"], "answer.tokens"), text: row["text"], finish: row["finish"],
+      sharedPromptSeconds: row["shared_prompt_seconds"],
+      ownPromptSeconds: row["own_prompt_seconds"], joules: row["joules"],
+      statistics: try json(row["statistics"], "answer.statistics"), steps: [])
+  }
+
+  /// The steps of one answer; none where it is not there.
+  public func steps(of key: AnswerKey, run: StoredRun) throws -> [StepTrace] {
+    try read { database in
+      try String.fetchAll(
+        database,
+        sql: """
+          SELECT trace FROM step JOIN answer ON answer.id = step.answer
+          WHERE run = ? AND question = ? AND turn = ? AND repetition = ? AND configuration = ?
+          ORDER BY number
+          """,
+        arguments: [run.id, key.question, key.turn, key.repetition, key.configuration])
+    }.map { try json($0, "step.trace") }
+  }
+
+  /// The steps of all answers of a configuration, one answer after another.
+  public func steps(of configuration: String, run: StoredRun) throws -> [StepTrace] {
+    try read { database in
+      try String.fetchAll(
+        database,
+        sql: """
+          SELECT trace FROM step JOIN answer ON answer.id = step.answer
+          WHERE run = ? AND configuration = ? ORDER BY answer, number
+          """, arguments: [run.id, configuration])
+    }.map { try json($0, "step.trace") }
+  }
+
+  /// What the tokens of a run stand for.
+  public func tokens(of run: StoredRun) throws -> [Int32: [UInt8]] {
+    let rows = try read {
+      try Row.fetchAll($0, sql: "SELECT id, bytes FROM token WHERE run = ?", arguments: [run.id])
+    }
+    return Dictionary(
+      rows.map { ($0["id"] as Int32, Array($0["bytes"] as Data)) }, uniquingKeysWith: { $1 })
+  }
+}
