@@ -66,6 +66,14 @@ struct Survival: Sendable, Equatable, Codable {
     }
   }
 
+  /// Lets what is known count as no more than so many trials, at the same rates.
+  mutating func weaken(to limit: Double) {
+    for depth in trials.indices where trials[depth] > limit {
+      hits[depth] *= limit / trials[depth]
+      trials[depth] = limit
+    }
+  }
+
   /// Expected accepted tokens of drafts of depth 1, 2, … `longest`. Where little is known of a
   /// depth, the rate of the one above it holds on.
   func expectedAccepted(longest: Int) -> [Double] {

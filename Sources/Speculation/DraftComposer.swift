@@ -92,6 +92,7 @@ final class DraftComposer {
 
   func begin(prompt: [Int32]) throws {
     open = []
+    for place in places { knowledge.members[place].meetNewText() }
     for drafter in drafters { try drafter.begin(prompt: prompt) }
   }
 
@@ -144,7 +145,7 @@ final class DraftComposer {
         }
       }
       if hasChildren, open[index].given == 0, let member = open[index].member {
-        knowledge.members[member].survival.record(depth: depth, held: next != nil)
+        knowledge.members[member].record(depth: depth, held: next != nil)
       }
       guard let next, depth < Self.mostTokens else { continue }
       open[index].node = next
@@ -157,18 +158,24 @@ final class DraftComposer {
 
   // MARK: - Drafting
 
+  /// `DraftContext.minimumPathProbability` and `minimumLevelProbability`.
+  struct Floors {
+    var path = 0.0
+    var level = 0.0
+  }
+
   /// - Parameters:
   ///   - room: what the token limit and the context leave.
   ///   - others: what else is in the pass.
   func draft(
     _ room: DraftBudget, others: PassShare,
-    context: (_ minimumPathProbability: Double) -> DraftContext
+    context: (Floors) -> DraftContext
   ) throws -> DraftPlan {
     guard !drafters.isEmpty, !room.isEmpty else { return DraftPlan() }
     switch policy {
     case .fixed(let depth):
       let budget = DraftBudget(nodes: room.nodes, depth: min(depth, room.depth))
-      return budget.isEmpty ? DraftPlan() : try fixed(budget, context(0))
+      return budget.isEmpty ? DraftPlan() : try fixed(budget, context(Floors()))
     case .controlled(let controller):
       return try controlled(room, others, controller, context)
     }
@@ -207,7 +214,7 @@ final class DraftComposer {
 
   private func controlled(
     _ room: DraftBudget, _ others: PassShare, _ controller: SpeedController,
-    _ context: (_ minimumPathProbability: Double) -> DraftContext
+    _ context: (Floors) -> DraftContext
   ) throws -> DraftPlan {
     let budget = DraftBudget(
       nodes: min(room.nodes, SpeedController.mostNodes),
@@ -215,7 +222,7 @@ final class DraftComposer {
     var plan = DraftPlan(budget: budget, reason: .nothingProposed)
     var candidates = CandidateTree()
     var costly: [Int] = []
-    let cheapContext = context(controller.leastRowCost / 2)
+    let cheapContext = context(Floors(path: controller.leastRowCost / 2))
     for index in drafters.indices {
       let member = knowledge.members[places[index]]
       guard let seconds = member.callSeconds,
@@ -231,12 +238,11 @@ final class DraftComposer {
       let depth = costlyDepth(index, budget, others, controller, against: choice.rate)
       guard depth > 0 else { continue }
       let member = knowledge.members[places[index]]
-      let worth =
-        choice.rate
-        * (controller.leastRowCost + member.levelSeconds / controller.rowSeconds)
+      let row = choice.rate * controller.leastRowCost
+      let level = row + choice.rate * member.levelSeconds / controller.rowSeconds
       try propose(
-        index, DraftBudget(nodes: budget.nodes, depth: depth), context(min(0.5, worth)),
-        &candidates, &plan)
+        index, DraftBudget(nodes: budget.nodes, depth: depth),
+        context(Floors(path: min(0.5, row), level: min(0.5, level))), &candidates, &plan)
       choice = Choice(candidates, budget, others, controller, knowledge.consensus)
     }
     guard !candidates.nodes.isEmpty else { return plan }
@@ -278,11 +284,11 @@ final class DraftComposer {
     }
     if best.depth > 0 {
       knowledge.members[place].failures = 0
-      knowledge.members[place].pause = 0
+      knowledge.members[place].rest(0)
       return best.depth
     }
     if member.pause > 0 {
-      knowledge.members[place].pause -= 1
+      knowledge.members[place].wait()
       return 0
     }
     let depth = min(2, budget.depth)
@@ -291,9 +297,10 @@ final class DraftComposer {
       - controller.ratio(rows: plainRows)
     knowledge.members[place].failures += 1
     if member.failures >= 4 { knowledge.members[place].survival.forgetHalf() }
-    knowledge.members[place].pause = min(
-      SpeedController.longestPause,
-      max(min(8 << min(member.failures, 5), 128), Int(cost / SpeedController.probeShare)))
+    knowledge.members[place].rest(
+      min(
+        SpeedController.longestPause,
+        max(min(8 << min(member.failures, 5), 128), Int(cost / SpeedController.probeShare))))
     return depth
   }
 
@@ -306,7 +313,7 @@ final class DraftComposer {
     knowledge.members[place].recordCall(
       seconds: plan.proposals[plan.proposals.count - 1].seconds, tree: tree)
     // A drafter that is not sure enough to propose anything was asked in vain.
-    if tree.isEmpty { knowledge.members[place].survival.record(depth: 1, held: false) }
+    if tree.isEmpty { knowledge.members[place].record(depth: 1, held: false) }
     candidates.merge(
       kept, from: index, calibration: knowledge.members[place].calibration, depth: budget.depth)
     follow(tree, of: place)

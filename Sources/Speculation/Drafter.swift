@@ -37,15 +37,19 @@ public struct DraftContext {
   public let chance: any Chance
   public let style: ProposalStyle
   /// A node whose path is accepted with a lower probability than this is not worth its row of the
-  /// target's pass: a drafter that pays for its nodes may stop there.
+  /// target's pass.
   public let minimumPathProbability: Double
+  /// A node whose path is accepted with a lower probability than this is not worth what the
+  /// drafter would compute for nodes under it. Its own time is spent already.
+  public let minimumLevelProbability: Double
   /// The target's cache, for a drafter that runs parts of the target itself. It holds all tokens
   /// but the last, and is to be left that way.
   public let targetCache: (any KVCache)?
 
   public init(
     tokens: [Int32], vocabularySize: Int, sampler: Sampler, chance: any Chance,
-    style: ProposalStyle, minimumPathProbability: Double = 0, targetCache: (any KVCache)? = nil
+    style: ProposalStyle, minimumPathProbability: Double = 0,
+    minimumLevelProbability: Double = 0, targetCache: (any KVCache)? = nil
   ) {
     self.tokens = tokens
     self.vocabularySize = vocabularySize
@@ -53,6 +57,7 @@ public struct DraftContext {
     self.chance = chance
     self.style = style
     self.minimumPathProbability = minimumPathProbability
+    self.minimumLevelProbability = minimumLevelProbability
     self.targetCache = targetCache
   }
 
@@ -62,7 +67,8 @@ public struct DraftContext {
     return DraftContext(
       tokens: tokens, vocabularySize: vocabularySize, sampler: sampler,
       chance: DrafterChance(chance, number: number), style: style,
-      minimumPathProbability: minimumPathProbability, targetCache: targetCache)
+      minimumPathProbability: minimumPathProbability,
+      minimumLevelProbability: minimumLevelProbability, targetCache: targetCache)
   }
 }
 

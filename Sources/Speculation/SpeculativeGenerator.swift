@@ -235,7 +235,8 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
     let plan = try composer.draft(room(setup), others: others) {
       DraftContext(
         tokens: tokens, vocabularySize: target.vocabularySize, sampler: sampler, chance: chance,
-        style: setup.rule.style, minimumPathProbability: $0, targetCache: cache)
+        style: setup.rule.style, minimumPathProbability: $0.path,
+        minimumLevelProbability: $0.level, targetCache: cache)
     }
     trace.budget = plan.budget
     trace.reason = plan.reason

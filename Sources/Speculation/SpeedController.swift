@@ -96,11 +96,38 @@ struct DraftKnowledge: Sendable {
     /// Rows that it wants verified to learn from.
     var probeRows = 0.0
     /// Steps until it is tried again, while it is switched off, and how often that failed.
-    var pause = 0
+    private(set) var pause = 0
+    private var pauseLength = 0
+    private static let doubtedTrials = 6.0
     var failures = 0
 
     init(name: String) {
       self.name = name
+    }
+
+    /// Switched off for so many steps; 0 switches it on.
+    mutating func rest(_ steps: Int) {
+      (pause, pauseLength) = (steps, steps)
+    }
+
+    /// One step less to wait for.
+    mutating func wait() { pause -= 1 }
+
+    /// Another text begins, of which what switched it off says little: after a quarter of its pause
+    /// it is tried again.
+    mutating func meetNewText() {
+      if pause > 0, pauseLength - pause >= pauseLength / 4 { rest(0) }
+    }
+
+    /// The path was in its tree down to above `depth`: was it at `depth` as well?
+    mutating func record(depth: Int, held: Bool) {
+      if held, depth == 1, pause > 0 {
+        // A trial that held has paid for itself: the next step is another, and what switched the
+        // drafter off counts for less.
+        survival.weaken(to: Self.doubtedTrials)
+        rest(0)
+      }
+      survival.record(depth: depth, held: held)
     }
 
     mutating func recordCall(seconds: Double, tree: DraftTree) {

@@ -96,7 +96,8 @@ private final class Steps {
     try composer.draft(room, others: PassShare()) {
       DraftContext(
         tokens: tokens, vocabularySize: 100, sampler: Sampler(.greedy),
-        chance: KeyedRandom(seed: 1), style: .matching, minimumPathProbability: $0)
+        chance: KeyedRandom(seed: 1), style: .matching, minimumPathProbability: $0.path,
+        minimumLevelProbability: $0.level)
     }
   }
 
@@ -255,6 +256,21 @@ private final class Steps {
       steps += 1
     }
     #expect(row == 10)
+  }
+
+  @Test("a drafter that one text switched off is tried early in the next ones, at little cost")
+  func newText() throws {
+    let drafter = ChainDrafter(isRight: false, microseconds: 1000)
+    let controller = SpeedController(costs: try cheapRows(rowSeconds: 0.01))
+    _ = try Steps([drafter], controller).steps(200)
+    let before = drafter.calls
+    for _ in 0..<4 { _ = try Steps([drafter], controller).steps(60) }
+    // A call is a tenth of a pass: at most 0.7 % of the time.
+    #expect((1...16).contains(drafter.calls - before), "\(drafter.calls - before)")
+    drafter.isRight = true
+    var used = 0
+    for _ in 0..<3 { used = try Steps([drafter], controller).steps(60).count { $0 > 0 } }
+    #expect(used > 30)
   }
 
   @Test(

@@ -73,7 +73,8 @@ public final class AffineTreeDrafter<Model: LanguageModel>: PruningDrafter {
     return DraftContext(
       tokens: context.tokens, vocabularySize: context.vocabularySize,
       sampler: Sampler(parameters), chance: context.chance, style: context.style,
-      minimumPathProbability: context.minimumPathProbability, targetCache: context.targetCache)
+      minimumPathProbability: context.minimumPathProbability,
+      minimumLevelProbability: context.minimumLevelProbability, targetCache: context.targetCache)
   }
 
   public func prune(_ tree: DraftTree) -> DraftTree {

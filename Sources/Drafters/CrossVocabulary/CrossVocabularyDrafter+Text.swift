@@ -54,7 +54,8 @@ extension CrossVocabularyDrafter {
       guard let (token, probability) = try next(after: draft, context) else { break }
       path *= probability
       let kind = bridge.draft.kind(of: token)
-      if path < context.minimumPathProbability
+      // Only a further step tells where a token of the target ends, so each must be worth one.
+      if path < max(context.minimumPathProbability, context.minimumLevelProbability)
         || probability < configuration.minimumConfidence ?? 0
       {
         // What would come next still tells whether it joins the last token.

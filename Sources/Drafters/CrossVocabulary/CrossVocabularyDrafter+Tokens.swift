@@ -23,6 +23,7 @@ extension CrossVocabularyDrafter {
       else { break }
       parent = tree.add(
         choice.token, under: parent, proposal: choice.proposal, score: choice.score, source: name)
+      guard path >= context.minimumLevelProbability else { break }
       tokens.append(choice.token)
       draft.append(bridge.draftTokens[Int(choice.token)])
     }

@@ -43,6 +43,7 @@ struct TreeGrower {
       parents = best(plan.width, of: new)
       // Whether a drawn node stays must not depend on what was drawn.
       if plan.expansion?.isBeam == true && !draws { growth.keep(only: parents, of: new) }
+      parents.removeAll { growth[$0].probability < context.minimumLevelProbability }
       guard level < depth, !parents.isEmpty, goesOn(new, since: before) else { break }
       logits = try model.compute(parents, of: &growth)
     }

@@ -60,6 +60,7 @@ public final class LayerSkipDrafter<Model: LanguageModel>: Drafter {
       parent = tree.add(
         token, under: parent, proposal: proposal, score: confidence, source: name)
       tokens.append(token)
+      guard path >= context.minimumLevelProbability else { break }
       cache.commit(path: [0])
     }
     return tree

@@ -70,7 +70,7 @@ private func writePredictor(
       let map = try AffineMap(path: path, draft: inputs, target: outputs, pool: pool)
       #expect(map.origin == origin && map.normalises == normalises)
       // Blocks of 32 weights in 34 bytes.
-      #expect(map.byteCount == 48 * 34 + 48 * 4)
+      #expect((48 * 34 + 48 * 4..<2 * 48 * 34).contains(map.byteCount))
       let x = numbers(inputs * rows, seed: 3)
       var y = [Float](repeating: 0, count: outputs * rows)
       map.apply(x, rows: rows, into: &y)
