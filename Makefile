@@ -8,7 +8,7 @@ MODELS := SmolLM2-135M Gemma-3-270M Qwen2.5-Coder-0.5B Qwen2.5-Coder-1.5B
 .DEFAULT_GOAL := help
 # Targets run in the order in which they are named, also under -j.
 .NOTPARALLEL:
-.PHONY: help install build build-tests demo test test-all run-tests example fetch fetch-all \
+.PHONY: help install install-tests build build-tests demo test test-all run-tests example fetch fetch-all \
 	drafters bench lint format
 
 help: ## Shows this list
@@ -17,6 +17,9 @@ help: ## Shows this list
 install: ## Installs missing Debian packages, checks Swift
 	@Scripts/install.sh
 
+install-tests:
+	@Scripts/install.sh tests
+
 build: ## Builds the nunchi command in release mode
 	swift build $(FLAGS) --product nunchi
 
@@ -24,9 +27,9 @@ demo: install build ## Decodes plainly and speculatively, side by side, on SmolL
 	$(NUNCHI) models fetch SmolLM2-135M
 	$(NUNCHI) demo
 
-test: install lint build-tests fetch example run-tests ## Runs the test suite (98 MB model)
+test: install-tests lint build-tests fetch example run-tests ## Runs the test suite (98 MB model)
 
-test-all: install lint build-tests fetch-all example run-tests ## Runs it with all models (2 GB)
+test-all: install-tests lint build-tests fetch-all example run-tests ## Runs it with all models (2 GB)
 
 drafters: install build ## Trains the shipped drafters again (hours)
 	Scripts/make_drafters.sh

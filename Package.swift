@@ -24,6 +24,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -49,6 +50,8 @@ let package = Package(
     .target(
       name: "Nunchi", dependencies: drafting + ["Tokenization"],
       resources: [.copy("TrainedDrafters")], swiftSettings: strict),
+    // Servers that answer conversations by OpenAI's API.
+    .target(name: "ChatEndpoints", dependencies: ["Tokenization"], swiftSettings: strict),
     // Debian's BLAS, for the matrix products of training.
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -59,17 +62,24 @@ let package = Package(
     .target(
       name: "DrafterTraining",
       dependencies: library + [
-        "COpenBLAS", "Plotting", "TrainingKernels", .product(name: "Yams", package: "Yams"),
+        "ChatEndpoints", "COpenBLAS", "Plotting", "TrainingKernels",
+        .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     // Suites, runs and metrics.
     .target(
       name: "Evaluation",
-      dependencies: library + ["Plotting", .product(name: "GRDB", package: "GRDB.swift")],
-      resources: [.copy("Suites")], swiftSettings: strict),
+      dependencies: library + [
+        "ChatEndpoints", "Plotting", .product(name: "GRDB", package: "GRDB.swift"),
+        .product(name: "Mustache", package: "swift-mustache"),
+      ],
+      resources: [
+        .copy("Resources/Suites"), .copy("Resources/Experiments"), .copy("Resources/page.mustache"),
+        .copy("Resources/judge.yaml"),
+      ], swiftSettings: strict),
     .executableTarget(
       name: "NunchiCommand",
       dependencies: library + [
-        "DrafterTraining", "Evaluation", "Losslessness", "Plotting",
+        "ChatEndpoints", "DrafterTraining", "Evaluation", "Losslessness", "Plotting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     // The README's library example, built with the rest so that it costs nothing more.
@@ -82,6 +92,8 @@ let package = Package(
 
     // The VNNI kernels with their one instruction emulated.
     .target(name: "VNNIEmulation", dependencies: ["NunchiKernels"], path: "Tests/VNNIEmulation"),
+    // An HTTP server whose answers a test decides.
+    .target(name: "AnsweringServer", path: "Tests/AnsweringServer", swiftSettings: strict),
     .testTarget(
       name: "KernelTests", dependencies: ["NunchiKernels", "VNNIEmulation"],
       swiftSettings: strict),
@@ -104,12 +116,15 @@ let package = Package(
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
       name: "DrafterTrainingTests",
-      dependencies: library + ["DrafterTraining", "Plotting", "TrainingKernels"],
+      dependencies: library + [
+        "AnsweringServer", "ChatEndpoints", "DrafterTraining", "Plotting", "TrainingKernels",
+      ],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
       name: "EvaluationTests",
       dependencies: library + [
-        "Evaluation", "Plotting", .product(name: "GRDB", package: "GRDB.swift"),
+        "AnsweringServer", "ChatEndpoints", "Evaluation", "Plotting",
+        .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: strict),
     .testTarget(name: "CommandTests", swiftSettings: strict),

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that Nunchi needs, and only those that are missing.
+# Installs the Debian packages that Nunchi needs, and only those that are missing; with `tests`, also
+# the browser that tests of pages need.
 # Does nothing when everything is there. Works as root and with sudo.
 set -euo pipefail
 
@@ -23,10 +24,13 @@ need ca-certificates test -e /etc/ssl/certs
 need python3-pip python3 -m pip --version
 
 if command -v dpkg-query >/dev/null; then
-  for package in libc6-dev libcurl4 zlib1g libopenblas-dev libsqlite3-dev gnuplot-nox; do
+  for package in libc6-dev libcurl4 zlib1g libopenblas-dev libsqlite3-dev gnuplot-nox fonts-nanum; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
       missing+=("$package")
   done
+  if [[ ${1:-} == tests ]]; then
+    need chromium command -v chromium
+  fi
   # The C++ and C headers of any one GCC release do.
   need libstdc++-12-dev sh -c 'ls /usr/include/c++/*/cstdint'
 fi

@@ -19,8 +19,6 @@ public enum TrainingError: Error, Equatable, Sendable {
   case notFinite(step: Int, term: String, found: Double)
   /// The folder has the checkpoint of a run that was begun in another way.
   case otherRun(folder: String, field: String, begunWith: String, found: String)
-  /// A server that does not give answers.
-  case endpoint(url: String, reason: String)
 }
 
 extension TrainingError: CustomStringConvertible, LocalizedError {
@@ -31,7 +29,6 @@ extension TrainingError: CustomStringConvertible, LocalizedError {
     case .file(let path, let reason): "\(path): \(reason)"
     case .line(let path, let line, let field, let expected, let found):
       "\(path), line \(line): \(field): expected \(expected), found \(found)"
-    case .endpoint(let url, let reason): "\(url): \(reason)"
     case .field(let path, let field, let expected, let found):
       "\(path): \(field): expected \(expected), found \(found)"
     case .diskFull(let path, let needed, let free):

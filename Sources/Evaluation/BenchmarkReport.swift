@@ -14,6 +14,10 @@ public struct BenchmarkReport: Sendable, Equatable, Encodable {
   public var records: [QuestionRecord]
   /// Of each drafter whose steps are known.
   public var regrets: [RegretFigures]
+  /// Where the drafts of each drafter are right, by its name.
+  public var analyses: [String: AcceptanceAnalysis]
+  /// How well the scores of the drafters that each configuration asked fit, by its name.
+  public var calibrations: [String: [ScoreCalibration]]
 
   /// Computes the figures of a run.
   public init(_ run: StoredRun, in database: RunDatabase) throws {
@@ -24,12 +28,17 @@ public struct BenchmarkReport: Sendable, Equatable, Encodable {
     records = try database.records(of: run)
     asked = Set(records.map(\.question)).count
     groups = GroupFigures.all(records, drafters: conditions.drafters)
-    regrets = []
-    if let costs = try? VerificationCosts(points: run.costs) {
-      regrets = try conditions.drafters.compactMap {
-        RegretFigures(
-          drafter: $0, traces: try database.steps(of: $0, run: run), costs: costs)
+    (regrets, analyses, calibrations) = ([], [:], [:])
+    let bytes = try database.tokens(of: run)
+    let costs = try? VerificationCosts(points: run.costs)
+    for drafter in conditions.drafters {
+      let steps = try database.steps(of: drafter, run: run)
+      guard !steps.isEmpty else { continue }
+      if let costs, let regret = RegretFigures(drafter: drafter, traces: steps, costs: costs) {
+        regrets.append(regret)
       }
+      analyses[drafter] = AcceptanceAnalysis(steps, bytes: bytes)
+      calibrations[drafter] = ScoreCalibration.all(steps)
     }
   }
 

@@ -100,7 +100,7 @@ public struct MethodFigures: Sendable, Equatable, Codable {
   }
 
   /// Of a sample; nil of fewer than two.
-  private static func deviation(_ values: [Double]) -> Double? {
+  static func deviation(_ values: [Double]) -> Double? {
     guard values.count > 1 else { return nil }
     let mean = values.reduce(0, +) / Double(values.count)
     let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
@@ -118,6 +118,8 @@ public struct GroupFigures: Sendable, Equatable, Codable {
   public var kind: Kind
   public var name: String
   public var methods: [MethodFigures]
+  /// Plain decoding, or the server that was asked; nil where nothing was answered.
+  public var plain: MethodFigures?
 
   /// Figures of every category, of every language where the suite tells them, and overall.
   /// - Parameter records: those of whole questions: for each one, plain decoding and all drafters.
@@ -145,6 +147,6 @@ public struct GroupFigures: Sendable, Equatable, Codable {
       kind: kind, name: name,
       methods: drafters.map { drafter in
         MethodFigures(mine.filter { $0.configuration == drafter }, plain: plain)
-      })
+      }, plain: plain.isEmpty ? nil : MethodFigures(plain, plain: plain))
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ChatEndpoints
 import Drafters
 import Evaluation
 import Foundation
@@ -35,7 +36,26 @@ extension BenchCommand {
         --drafter suffix,eagle=large
         """)
 
-    @OptionGroup var target: ModelArguments
+    @Argument(help: "A model's name, the path of a .gguf file, or of a Hugging Face folder.")
+    var model: String?
+
+    @Option(
+      name: [.short, .long],
+      help: "Threads that compute; all of the machine's cores if not given.")
+    var threads: Int?
+
+    @Option(
+      help: ArgumentHelp(
+        "A server that answers by OpenAI's API, in place of a model of this machine.",
+        discussion: "Its --model NAME is asked; the address is such as http://host:8000/v1.",
+        valueName: "url"))
+    var endpoint: String?
+
+    @Option(name: .customLong("model"), help: "The name that the server knows its model by.")
+    var servedModel: String?
+
+    @Option(help: "The environment variable that holds the server's key.")
+    var apiKeyEnv: String?
 
     @Option(help: "The file or folder with the questions.")
     var suite: String
@@ -107,7 +127,18 @@ extension BenchCommand {
     }
 
     func validate() throws {
-      for drafter in chosenDrafters {
+      if let threads, !(1...1024).contains(threads) {
+        throw ValidationError("--threads: expected 1 to 1024, found \(threads)")
+      }
+      if endpoint != nil {
+        guard servedModel != nil, model == nil, drafters.isEmpty else {
+          throw ValidationError(
+            "--endpoint: expected --model NAME, and neither a model of this machine nor --drafter")
+        }
+      } else if model == nil {
+        throw ValidationError("expected a model, or --endpoint URL --model NAME; found neither")
+      }
+      for drafter in endpoint == nil ? chosenDrafters : [] {
         let (names, path) = Self.parts(drafter)
         try GenerationArguments.validate(
           drafter: names, hasDraftModel: draftModel != nil, hasTrained: trained != nil,
@@ -141,7 +172,13 @@ extension BenchCommand {
       let questions = shard.questions(
         of: suite.selection(perCategory: perCategory, limit: limit))
       let database = try RunDatabase(path: output)
-      let model = try target.load()
+      if let endpoint {
+        return try await ask(
+          ChatEndpoint(address: endpoint, model: servedModel ?? "", key: try apiKey(apiKeyEnv)),
+          suite, questions, database)
+      }
+      let name = model ?? ""
+      let model = try loadModel(name, threads: threads)
       let draft = try draftModel.map { try loadModel($0, sharing: model) }
       let store = try datastore.map {
         try Datastore(path: $0, vocabulary: model.vocabularyFingerprint)
@@ -150,7 +187,7 @@ extension BenchCommand {
         promptForm: plainText ? .text : PromptForm(for: model), maxTokens: maxTokens,
         sampling: try sampling())
       let conditions = BenchmarkConditions(
-        model: target.model, modelSHA256: try checksum(of: target.model),
+        model: name, modelSHA256: try checksum(of: name),
         draftModel: draftModel, draftModelSHA256: try draftModel.flatMap(checksum),
         suite: suite.name, suiteSHA256: try suite.checksum(),
         drafters: chosenDrafters, promptForm: settings.promptForm, maxTokens: maxTokens,
@@ -180,6 +217,36 @@ extension BenchCommand {
       var isInterrupted = false
       do {
         try run.record(questions, repetitions: repetitions, session: session) { bar.say($0) }
+      } catch is CancellationError {
+        isInterrupted = true
+      }
+      bar.clear()
+      let report = try BenchmarkReport(session.run, in: database)
+      if json { try printJSON(report) } else { printTables(report) }
+      try conclude(report, interrupted: isInterrupted)
+    }
+
+    /// Drives a server.
+    private func ask(
+      _ endpoint: ChatEndpoint, _ suite: Suite, _ questions: [(number: Int, question: Question)],
+      _ database: RunDatabase
+    ) async throws {
+      let conditions = BenchmarkConditions(
+        model: "\(endpoint.model) at \(endpoint.url.absoluteString)", suite: suite.name,
+        suiteSHA256: try suite.checksum(), drafters: [], promptForm: .chat, maxTokens: maxTokens,
+        temperature: temperature, seed: seed, threads: 0, instructionSet: "the server's",
+        version: RootCommand.configuration.version, date: Date.now.formatted(.iso8601))
+      let session = try RunSession(
+        database, conditions: conditions, command: CommandLine.arguments, questions: questions)
+      let bar = ProgressBar(label: "bench")
+      let interrupt = Interrupt()
+      var isInterrupted = false
+      do {
+        try await EndpointBenchmark(
+          endpoint: endpoint, maxTokens: maxTokens, temperature: temperature, seed: seed
+        ).record(
+          questions, repetitions: repetitions, session: session,
+          isCancelled: { interrupt.came }, report: { bar.say($0) })
       } catch is CancellationError {
         isInterrupted = true
       }
@@ -232,7 +299,10 @@ extension BenchCommand {
         ]
       ]
       for group in report.groups {
-        for method in group.methods {
+        // A server's figures stand alone: nothing was compared with them.
+        for method in report.conditions.drafters.isEmpty
+          ? group.plain.map({ [$0] }) ?? [] : group.methods
+        {
           rows.append([
             group.name, method.drafter, "\(method.questions)", "\(method.tokens)",
             formatDecimal(method.plainTokensPerSecond, places: 1),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ChatEndpoints
 import DrafterTraining
 import Foundation
 import LanguageModels
@@ -201,14 +202,9 @@ struct DataSelfDistilCommand: AsyncParsableCommand {
   private func ask(
     _ prompts: [Prompt], _ interrupt: Interrupt, _ report: @escaping (DataProgress) -> Void
   ) async throws -> DataProgress {
-    let key = try apiKeyEnv.map { name in
-      guard let key = ProcessInfo.processInfo.environment[name], !key.isEmpty else {
-        throw ValidationError("--api-key-env: expected \(name) in the environment, found nothing")
-      }
-      return key
-    }
     return try await plan.run(
-      prompts, on: ChatEndpoint(address: endpoint ?? "", model: modelName ?? "", key: key),
+      prompts,
+      on: ChatEndpoint(address: endpoint ?? "", model: modelName ?? "", key: try apiKey(apiKeyEnv)),
       output: output, parallel: parallel, isCancelled: { interrupt.came }, report: report)
   }
 }

@@ -11,7 +11,144 @@ import Sampling
 struct ExperimentCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "experiment", abstract: "Run an experiment that ends in tables and plots.",
-    subcommands: [AffineTreeExperimentCommand.self])
+    discussion: """
+      'nunchi experiment NAME' runs one that comes with Nunchi or a YAML file of your own; see \
+      'nunchi experiment run --help'.
+
+      Examples:
+        nunchi experiment draft-length --target SmolLM2-135M --out results
+        nunchi experiment basic --target Qwen2.5-Coder-1.5B --draft Qwen2.5-Coder-0.5B \
+      --output results.csv
+      """,
+    subcommands: [
+      GridExperimentCommand.self, AffineTreeExperimentCommand.self, ScalingCommand.self,
+    ],
+    defaultSubcommand: GridExperimentCommand.self)
+}
+
+/// `nunchi experiment NAME`.
+struct GridExperimentCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run the experiment of a YAML file, or one that comes with Nunchi.",
+    discussion: """
+      Those that come with Nunchi: \(ExperimentDefinition.shipped.joined(separator: ", ")); basic is \
+      prompt-length, max-tokens and draft-length in one table. Plain decoding and every combination \
+      that the file lists take turns at each question. The folder gets run.db with every answer and \
+      step, results.csv, results.json, plots as PNG and SVG, and index.html; a run that was stopped \
+      goes on where it was.
+      """)
+
+  @Argument(help: "A YAML file, or a name.")
+  var name: String
+
+  @Option(help: "The model that verifies, in place of the file's.")
+  var target: [String] = []
+
+  @Option(help: "The model that drafts, in place of the file's.")
+  var draft: [String] = []
+
+  @Option(help: "Who drafts, in place of the file's.")
+  var drafter: [String] = []
+
+  @Option(help: "The questions, in place of the file's.")
+  var suite: String?
+
+  @Option(help: "Ask only the first N questions of each category and language.")
+  var perCategory: Int?
+
+  @Option(help: "Ask only the first N questions.")
+  var limit: Int?
+
+  @Option(name: .customLong("repeat"), help: "Ask everything so many times.")
+  var repeats: Int?
+
+  @Option(
+    name: .shortAndLong, help: "The folder for results; named like the experiment if not given.")
+  var out: String?
+
+  @Option(help: "A file for the table; the folder lies beside it.")
+  var output: String?
+
+  @Option(
+    name: [.short, .long],
+    help: "Threads that compute; all of the machine's cores if not given.")
+  var threads: Int?
+
+  func run() async throws {
+    let names = name == "basic" ? ["prompt-length", "max-tokens", "draft-length"] : [name]
+    let definitions = try names.map { name in
+      var definition = try ExperimentDefinition(named: name)
+      if !target.isEmpty { definition.targets = target }
+      if !draft.isEmpty { (definition.draftModels, definition.drafters) = (draft, ["draft-model"]) }
+      if !drafter.isEmpty { definition.drafters = drafter }
+      if let suite { definition.suite = suite }
+      definition.perCategory = perCategory ?? definition.perCategory
+      definition.limit = limit ?? definition.limit
+      definition.repeats = repeats ?? definition.repeats
+      try definition.check(path: name)
+      for drafter in definition.drafters {
+        try GenerationArguments.validate(
+          drafter: drafter, hasDraftModel: !definition.draftModels.isEmpty, hasTrained: false,
+          hasDatastore: false)
+      }
+      return definition
+    }
+    let stem = output.map { $0.hasSuffix(".csv") ? String($0.dropLast(4)) : "\($0)-files" }
+    let folder = out ?? stem ?? definitions.map(\.name).joined(separator: "-")
+    let experiment = try Experiment(
+      definitions, folder: folder, command: CommandLine.arguments,
+      version: RootCommand.configuration.version
+    ) { [threads] name, target in
+      try target.map { try loadModel(name, sharing: $0) } ?? loadModel(name, threads: threads)
+    }
+    let bar = ProgressBar(label: "experiment")
+    let interrupt = Interrupt()
+    do {
+      try experiment.run(isCancelled: { interrupt.came }) { bar.say($0) }
+    } catch is CancellationError {
+      bar.clear()
+      writeError("stopped; the same command goes on from here")
+      throw ExitCode.failure
+    }
+    bar.clear()
+    for problem in try experiment.write() { writeError(problem) }
+    if let output {
+      try AtomicFile.write(
+        try Data(contentsOf: URL(fileURLWithPath: "\(folder)/results.csv")), to: output)
+    }
+    let rows = try experiment.rows()
+    print(rows)
+    Swift.print("\(folder)/index.html")
+    if rows.contains(where: { !$0.isIdentical }) {
+      writeError("some outputs are not those of plain decoding")
+      throw ExitCode.failure
+    }
+  }
+
+  private func print(_ rows: [ExperimentRow]) {
+    func decimal(_ value: Double, _ places: Int = 2) -> String {
+      formatDecimal(value, places: places)
+    }
+    var lines = [
+      [
+        "experiment", "target", "prompt", "max tokens", "T", "drafter", "draft model", "tree", "n",
+        "group", "time", "accepted", "τ", "speedup", "95 %", "identical",
+      ]
+    ]
+    for row in rows {
+      lines.append([
+        row.experiment, row.target, row.promptLength.map(String.init) ?? "–", "\(row.maxTokens)",
+        "\(row.temperature)", row.drafter, row.draftModel ?? "–", row.draftTree ?? "–",
+        row.n.map(String.init) ?? "–", row.group ?? "–", decimal(row.time),
+        "\(decimal(row.acceptanceRate * 100, 1)) %", decimal(row.acceptanceLength),
+        decimal(row.speedup),
+        row.speedupInterval.map { "\(decimal($0.low))–\(decimal($0.high))" } ?? "–",
+        row.isIdentical ? "yes" : "NO",
+      ])
+    }
+    printTable(lines)
+  }
 }
 
 /// `nunchi experiment affine-tree`.
@@ -27,7 +164,7 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
       Example:
         nunchi experiment affine-tree --target Qwen2.5-Coder-1.5B --draft-model \
       Qwen2.5-Coder-0.5B --config affine-tree.yaml --suite question.jsonl --out results
-      """)
+      """, aliases: ["pruning"])
 
   @Option(help: "The model that verifies.")
   var target: String
@@ -156,3 +293,66 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
 }
 
 extension AffineTreeVariant.Group: ExpressibleByArgument {}
+
+/// `nunchi experiment scaling`.
+struct ScalingCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "scaling",
+    abstract: "Tell from a roofline model what speculation would bring on other machines.",
+    discussion: """
+      Accelerators, models and published figures stand in a YAML file; the one that comes with \
+      Nunchi is Experiments/scaling.yaml. With --from the acceptance is that of a recorded run.
+      """)
+
+  @Option(help: "The study's YAML file, in place of the one that comes with Nunchi.")
+  var config: String?
+
+  @Option(help: "A database of runs whose acceptance of first drafted tokens is taken.")
+  var from: String?
+
+  @Option(name: .customLong("run"), help: "Which of its runs.")
+  var number: Int?
+
+  @Option(help: "Which of its drafters; the first if not given.")
+  var drafter: String?
+
+  @Option(name: [.short, .long], help: "The folder for results.")
+  var out = "scaling"
+
+  func run() throws {
+    let study = try ScalingStudy(path: config)
+    var acceptance: Double?
+    if let from {
+      let database = try RunDatabase(existing: from)
+      let run = try StoredRunArguments.pick(number, of: database.runs(), in: from)
+      let name = drafter ?? run.conditions.drafters.first ?? ""
+      guard run.conditions.drafters.contains(name) else {
+        throw ValidationError(
+          "--drafter: expected one of \(run.conditions.drafters.joined(separator: ", ")), found "
+            + name)
+      }
+      acceptance = try FirstAcceptance(database.steps(of: name, run: run)).rate
+      guard let acceptance, acceptance > 0, acceptance < 1 else {
+        throw ValidationError("\(from): expected drafts of \(name), some accepted, found none")
+      }
+    }
+    for problem in try study.write(
+      to: out, acceptance: acceptance, source: from, command: CommandLine.arguments)
+    {
+      writeError(problem)
+    }
+    for row in try study.rows(acceptance: acceptance) where row.fits {
+      print(
+        "\(row.accelerator): \(row.target) with \(row.draft): "
+          + "\(formatDecimal(row.speedup, places: 2))x with \(row.bestDraftLength) tokens")
+    }
+    for check in try study.checks() {
+      print(
+        "\(check.method): published \(formatDecimal(check.published, places: 2)), model "
+          + "\(formatDecimal(check.withOverhead, places: 2)) "
+          + "(\(formatDecimal(check.error * 100, places: 0)) %), roofline alone "
+          + formatDecimal(check.roofline, places: 2))
+    }
+    print("\(out)/index.html")
+  }
+}

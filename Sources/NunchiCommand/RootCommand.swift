@@ -21,7 +21,9 @@ struct RootCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       DemoCommand.self, GenerateCommand.self, ChatCommand.self, BenchCommand.self,
-      ExperimentCommand.self, ReplayCommand.self, VerifyCommand.self, DataCommand.self,
+      ReportCommand.self, JudgeCommand.self, ExperimentCommand.self, ReplayCommand.self,
+      VerifyCommand.self,
+      DataCommand.self,
       TrainCommand.self,
       DatastoreCommand.self, ModelsCommand.self, InspectCommand.self, TokenizeCommand.self,
     ])

@@ -43,10 +43,13 @@ public struct GnuplotPicture: Sendable {
     }
   }
 
+  /// Has Hangul; fontconfig takes another where it is missing.
+  static let font = "NanumGothic,13"
+
   private func script(_ files: [(terminal: String, file: String)]) -> String {
     let plots = files.map { terminal, file in
       """
-      set terminal \(terminal) size 1200,700 background rgb 'white'
+      set terminal \(terminal) size 900,540 font '\(Self.font)' background rgb 'white'
       set output '\(file).part'
       \(reset)
       plot \(plot)
@@ -58,6 +61,7 @@ public struct GnuplotPicture: Sendable {
       cd \(Self.quoted(folder))
       set datafile separator comma
       set datafile columnheaders
+      set decimalsign '.'
       set grid
       \(settings)
       \(plots.joined())

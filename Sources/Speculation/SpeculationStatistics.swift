@@ -47,6 +47,23 @@ public struct SpeculationStatistics: Sendable, Equatable, Codable {
     perPositionRates = reached.map { Double($0) / Double(rounds) }
   }
 
+  /// Figures of another engine, which tells no steps.
+  /// - Parameters:
+  ///   - rounds: passes after the prompt's; as many as tokens but one where it does not tell.
+  ///   - generationSeconds: from the first token to the last.
+  public init(
+    promptTokens: Int, tokens: Int, rounds: Int? = nil, drafted: Int = 0, accepted: Int = 0,
+    promptSeconds: Double, generationSeconds: Double
+  ) {
+    self.promptTokens = promptTokens
+    self.tokens = tokens
+    self.rounds = rounds ?? max(0, tokens - 1 - accepted)
+    self.drafted = drafted
+    self.accepted = accepted
+    self.promptSeconds = promptSeconds
+    verifySeconds = generationSeconds
+  }
+
   /// Adds the figures of another generation, as if the traces of both had been counted.
   public mutating func merge(_ other: SpeculationStatistics) {
     let all = max(1, rounds + other.rounds)

@@ -38,7 +38,7 @@ public struct StreamingDetokenizer: Sendable {
   }
 
   /// How many bytes at the end may yet become a character.
-  static func incompleteTail(_ bytes: [UInt8]) -> Int {
+  public static func incompleteTail(_ bytes: [UInt8]) -> Int {
     for length in 1...3 where length <= bytes.count {
       let tail = bytes.suffix(length)
       guard let first = tail.first else { return 0 }

@@ -37,6 +37,9 @@ extension CommandTests {
           generate                Continue a text, or answer a question.
           chat                    Talk with a model in the terminal.
           bench                   Measure.
+          report                  Make a page of a benchmark: tables, plots, texts step
+                                  by step.
+          judge                   Let a language model judge recorded answers.
           experiment              Run an experiment that ends in tables and plots.
           replay                  Tell from a trace what other drafters and budgets
                                   would have accepted.
@@ -184,9 +187,29 @@ extension CommandTests {
           [
             "<model>", "--threads", "--suite", "--drafter", "--draft-model", "--max-tokens",
             "--temperature", "--seed", "--limit", "--per-category", "--plain-text", "--output",
-            "--repeat", "--shard", "--json",
+            "--repeat", "--shard", "--endpoint", "--model", "--api-key-env", "--json",
           ]
         ),
+        (["bench", "runs"], ["<database>"]),
+        (["bench", "merge"], ["<databases>", "--output"]),
+        (["bench", "export"], ["<database>", "--form", "--output", "--run"]),
+        (["report"], ["<databases>", "--compare", "--run", "--out"]),
+        (
+          ["judge"],
+          [
+            "<databases>", "--mode", "--baseline", "--endpoint", "--model", "--api-key-env",
+            "--local", "--max-tokens", "--show", "--json",
+          ]
+        ),
+        (["experiment"], ["run", "affine-tree", "scaling"]),
+        (
+          ["experiment", "run"],
+          [
+            "<name>", "--target", "--draft", "--drafter", "--suite", "--per-category", "--limit",
+            "--repeat", "--out", "--output", "--threads",
+          ]
+        ),
+        (["experiment", "scaling"], ["--config", "--from", "--run", "--drafter", "--out"]),
         (
           ["bench", "speed"],
           [

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import Tokenization
 
 @testable import DrafterTraining
 
@@ -19,6 +20,7 @@ struct CorpusTextTests {
       "Ouvre une boîte de dialogue dans laquelle vous choisissez les colonnes à trier."
     ),
     ("es", .latin, "Abre un diálogo en el que se eligen las columnas que se van a ordenar."),
+    ("ar", .arabic, "يفتح مربع حوار يمكنك فيه اختيار الأعمدة المطلوب فرزها."),
     ("ru", .cyrillic, "Открывает диалог, в котором выбираются столбцы для сортировки в Calc."),
     ("vi", .latin, "Mở hộp thoại để bạn chọn các cột cần sắp xếp trong trang tính."),
     (
@@ -37,7 +39,10 @@ struct CorpusTextTests {
 
   @Test(
     "What has no language is not given one",
-    arguments: ["", "12345 %&/", "=SUM(A1:B7)", "表示", "Ctrl+Shift+F11", "Київ є столицею України"])
+    arguments: [
+      "", "12345 %&/", "=SUM(A1:B7)", "表示", "Ctrl+Shift+F11", "Київ є столицею України",
+      "یک پنجره باز می‌شود گزینه",
+    ])
   func undetermined(text: String) {
     #expect(LanguageDetector().detect(text).language == LanguageDetector.undetermined)
   }

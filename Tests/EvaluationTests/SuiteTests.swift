@@ -164,4 +164,36 @@ import Testing
     }
     #expect(jamo.map(\.id) == ["ko-korean-jamo-2"])
   }
+
+  @Test("a question file with bytes changed, dropped or doubled is read, or refused by line")
+  func mutated() throws {
+    let sound = Data(
+      """
+      {"question_id": 81, "category": "writing", "turns": ["Tell me of Hawaii.", "Shorter \\u00e9."]}
+      {"question_id": "ko-1", "category": "chat", "language": "ko", "turns": ["안녕하세요?"]}
+      {"prompt": "Say: red green", "category": "qa"}
+
+      """.utf8)
+    var random = SystemRandomNumberGenerator()
+    var refused = 0
+    for _ in 0..<400 {
+      var bytes = sound
+      for _ in 0...Int.random(in: 0...3, using: &random) {
+        let place = Int.random(in: 0..<bytes.count, using: &random)
+        switch Int.random(in: 0...2, using: &random) {
+        case 0: bytes[place] = UInt8.random(in: 0...255, using: &random)
+        case 1: bytes.remove(at: place)
+        default: bytes.insert(bytes[place], at: place)
+        }
+      }
+      do {
+        let suite = try Suite(bytes, path: "s.jsonl")
+        #expect(suite.questions.allSatisfy { !$0.turns.isEmpty })
+      } catch let error as EvaluationError {
+        #expect(error.description.hasPrefix("s.jsonl, line "), "\(error)")
+        refused += 1
+      }
+    }
+    #expect(refused > 100)
+  }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Tokenization
 
 /// A document of a corpus: one line of `train.jsonl`, `validation.jsonl` or `heldout.jsonl`.
 public struct CorpusDocument: Codable, Sendable, Equatable {

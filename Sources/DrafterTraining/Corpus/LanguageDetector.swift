@@ -1,3 +1,5 @@
+import Tokenization
+
 /// Tells the language of a paragraph: by its script where that is enough, and by function words and
 /// letters among the languages in Latin letters.
 ///
@@ -65,6 +67,8 @@ public struct LanguageDetector: Sendable {
       if counts.hangul >= 3 { return "ko" }
       if counts.kana >= 3 { return "ja" }
       return isChinese(text, counts) ? "zh" : Self.undetermined
+    // Letters that Persian and Urdu have and Arabic has not.
+    case .arabic: return text.contains { "پچژگ".contains($0) } ? Self.undetermined : "ar"
     case .other: return Self.undetermined
     }
   }

@@ -1,4 +1,5 @@
 import Foundation
+import Tokenization
 
 /// Passages of documents, short enough for a prompt.
 enum Passages {

@@ -1,4 +1,5 @@
 import Foundation
+import Tokenization
 
 /// A prompt written from a document.
 public struct TextPrompt: Codable, Sendable, Equatable {

@@ -11,7 +11,7 @@ import Speculation
 ///
 ///     let database = try RunDatabase(path: "results.db")
 ///     for run in try database.runs() { print(run.conditions.model, try database.records(of: run)) }
-public final class RunDatabase {
+public final class RunDatabase: Sendable {
   /// nil for one in memory.
   public let path: String?
   let queue: DatabaseQueue
@@ -159,6 +159,27 @@ public final class RunDatabase {
             bytes BLOB NOT NULL,
             PRIMARY KEY (run, id)
           ) WITHOUT ROWID;
+          """)
+    }
+    migrator.registerMigration("judgements") { database in
+      try database.execute(
+        sql: """
+          CREATE TABLE judgement (
+            id INTEGER PRIMARY KEY,
+            judge TEXT NOT NULL,
+            version INTEGER NOT NULL,       -- of the prompts
+            question TEXT NOT NULL,
+            category TEXT NOT NULL,
+            language TEXT,
+            turn INTEGER NOT NULL,
+            first TEXT NOT NULL,
+            second TEXT,                    -- none for a rating
+            text TEXT NOT NULL,
+            rating INTEGER,                 -- neither: no verdict
+            winner TEXT
+          );
+          CREATE UNIQUE INDEX judged ON judgement
+            (judge, version, question, turn, first, ifnull(second, ''));
           """)
     }
     return migrator

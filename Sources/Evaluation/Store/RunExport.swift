@@ -22,7 +22,7 @@ public struct RunExport {
       var decodingSteps: [Int]
       var newTokens: [Int]
       var wallTime: [Double]
-      /// Tokens that each pass brought, of all turns.
+      /// Tokens that each pass after the prompt's brought, of all turns.
       var acceptLengths: [Int]
     }
 
@@ -94,7 +94,8 @@ public struct RunExport {
         $0.sharedPromptSeconds + $0.ownPromptSeconds + $0.statistics.generationSeconds
       },
       acceptLengths: try turns.flatMap {
-        try database.steps(of: $0.key, run: run).map(\.tokens.count)
+        try database.steps(of: $0.key, run: run).filter { $0.phase == .round }
+          .map(\.tokens.count)
       })
   }
 

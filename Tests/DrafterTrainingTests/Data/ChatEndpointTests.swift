@@ -1,3 +1,5 @@
+import AnsweringServer
+import ChatEndpoints
 import Foundation
 import Synchronization
 import Testing
@@ -143,12 +145,12 @@ import Testing
       AnsweringServer.Answer(status: status, body: Data("{\"oops\": 1}".utf8))
     } _: { endpoint in
       try await withFolder { folder in
-        let error = await #expect(throws: TrainingError.self) {
+        let error = await #expect(throws: EndpointError.self) {
           try await plan.run(
             [Prompt(id: "a", turns: ["x"])], on: endpoint, output: "\(folder)/o", parallel: 1,
             report: { _ in })
         }
-        guard case .endpoint(let url, let reason)? = error else {
+        guard case .failed(let url, let reason)? = error else {
           Issue.record("\(String(describing: error))")
           return
         }
@@ -160,6 +162,6 @@ import Testing
 
   @Test("an address must be one", arguments: ["", "host:8000", "ftp://host/v1", "http://"])
   func address(text: String) {
-    #expect(throws: TrainingError.self) { try ChatEndpoint(address: text, model: "m") }
+    #expect(throws: EndpointError.self) { try ChatEndpoint(address: text, model: "m") }
   }
 }

@@ -1,26 +1,45 @@
 import Foundation
 
+#if canImport(Glibc)
+  import Glibc
+#endif
+
 /// An HTTP server on this machine whose answers a test decides.
-final class AnsweringServer: @unchecked Sendable {
-  struct Answer: Sendable {
-    var status = 200
-    var headers: [String] = []
-    var body = Data()
+public final class AnsweringServer: @unchecked Sendable {
+  public struct Answer: Sendable {
+    public var status = 200
+    public var headers: [String] = []
+    public var body = Data()
+    /// Sent after the body, piece by piece, each after a wait; then the body is one in chunks.
+    public var pieces: [(seconds: Double, data: Data)]?
+    /// Whether the connection ends before the body does.
+    public var isCutOff = false
+
+    public init(
+      status: Int = 200, headers: [String] = [], body: Data = Data(),
+      pieces: [(seconds: Double, data: Data)]? = nil, isCutOff: Bool = false
+    ) {
+      self.status = status
+      self.headers = headers
+      self.body = body
+      self.pieces = pieces
+      self.isCutOff = isCutOff
+    }
   }
 
   /// What was asked: the path, the headers with lower-case names, the body.
-  struct Request: Sendable {
-    var path: String
-    var headers: [String: String]
-    var body: Data
+  public struct Request: Sendable {
+    public var path: String
+    public var headers: [String: String]
+    public var body: Data
   }
 
-  let port: UInt16
+  public let port: UInt16
   private let listener: Int32
   private let answer: @Sendable (Request) -> Answer
 
   /// Starts on a free port.
-  init(_ answer: @escaping @Sendable (Request) -> Answer) throws {
+  public init(_ answer: @escaping @Sendable (Request) -> Answer) throws {
     self.answer = answer
     let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     self.listener = listener
@@ -49,26 +68,46 @@ final class AnsweringServer: @unchecked Sendable {
   }
 
   /// No new connections; the serving thread ends.
-  func stop() {
+  public func stop() {
     shutdown(listener, Int32(SHUT_RDWR))
     close(listener)
   }
 
-  var url: String { "http://127.0.0.1:\(port)" }
+  public var url: String { "http://127.0.0.1:\(port)" }
 
   private func serve(_ connection: Int32) {
     guard let request = read(connection) else { return }
     let answer = answer(request)
+    let length =
+      answer.pieces == nil
+      ? "Content-Length: \(answer.body.count + (answer.isCutOff ? 100 : 0))"
+      : "Transfer-Encoding: chunked"
     let head =
-      ["HTTP/1.1 \(answer.status) Answer", "Content-Length: \(answer.body.count)"]
-      + answer.headers + ["Connection: close", "", ""]
-    let bytes = Array(head.joined(separator: "\r\n").utf8) + Array(answer.body)
+      ["HTTP/1.1 \(answer.status) Answer", length] + answer.headers
+      + ["Connection: close", "", ""]
+    guard send(Data(head.joined(separator: "\r\n").utf8) + answer.body, to: connection) else {
+      return
+    }
+    guard let pieces = answer.pieces else { return }
+    for piece in pieces {
+      Thread.sleep(forTimeInterval: piece.seconds)
+      let size = Data((String(piece.data.count, radix: 16) + "\r\n").utf8)
+      guard send(size + piece.data + Data("\r\n".utf8), to: connection) else { return }
+    }
+    if !answer.isCutOff { _ = send(Data("0\r\n\r\n".utf8), to: connection) }
+  }
+
+  private func send(_ data: Data, to connection: Int32) -> Bool {
+    let bytes = Array(data)
     var sent = 0
     while sent < bytes.count {
-      let count = send(connection, Array(bytes[sent...]), bytes.count - sent, Int32(MSG_NOSIGNAL))
-      guard count > 0 else { return }
+      let count = bytes[sent...].withUnsafeBytes {
+        Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+      guard count > 0 else { return false }
       sent += count
     }
+    return true
   }
 
   private func read(_ connection: Int32) -> Request? {

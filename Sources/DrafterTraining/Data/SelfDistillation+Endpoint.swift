@@ -1,3 +1,4 @@
+import ChatEndpoints
 import Tokenization
 
 extension SelfDistillation {
@@ -7,7 +8,7 @@ extension SelfDistillation {
   ///   - parallel: how many conversations are under way at a time.
   ///   - isCancelled: asked after each conversation; what is finished stays.
   ///   - report: told the progress after each conversation.
-  /// - Throws: `TrainingError`, or `CancellationError`.
+  /// - Throws: `TrainingError`, `EndpointError`, or `CancellationError`.
   public func run(
     _ prompts: [Prompt], on endpoint: ChatEndpoint, output path: String, parallel: Int,
     isCancelled: () -> Bool = { false }, report: @escaping (DataProgress) -> Void
@@ -57,9 +58,10 @@ extension SelfDistillation {
         answer = try await endpoint.answer(
           Conversation(id: job.id, turns: asked).messages, temperature: job.temperature,
           topP: topP, maxTokens: maxTokens, seed: job.seed)
-      } catch let refusal as ChatEndpoint.Refusal {
+      } catch let error as EndpointError {
+        guard case .refused = error else { throw error }
         // Earlier turns stand: only the next did not fit.
-        if text == nil { result.reason = refusal.reason }
+        if text == nil { result.reason = "\(error)" }
         break
       }
       result.tokens += answer.tokens ?? 0

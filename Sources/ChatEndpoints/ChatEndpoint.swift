@@ -23,39 +23,39 @@ public struct ChatEndpoint: Sendable {
   public var timeout = 600.0
 
   /// What came back.
-  struct Answer: Sendable {
-    var text: String
+  public struct Answer: Sendable {
+    public var text: String
     /// `stop` or `length`, as the server says it.
-    var finish: String?
+    public var finish: String?
     /// Tokens of the answer, if the server counts them.
-    var tokens: Int?
+    public var tokens: Int?
   }
 
-  /// A conversation that the server does not take, while it may take others.
-  struct Refusal: Error {
-    var reason: String
-  }
-
-  /// - Throws: `TrainingError.setting` for what is no address.
+  /// - Throws: `EndpointError.address` for what is no address.
   public init(address: String, model: String, key: String? = nil) throws {
     guard let url = URL(string: address), ["http", "https"].contains(url.scheme),
       url.host?.isEmpty == false
     else {
-      throw TrainingError.setting(
-        name: "endpoint", expected: "an address such as http://host:8000/v1", found: address)
+      throw EndpointError.address(found: address)
     }
     self.url = url
     self.model = model
     self.key = key
   }
 
-  private struct Request: Encodable {
+  struct Request: Encodable {
+    struct StreamOptions: Encodable {
+      var includeUsage = true
+    }
+
     var model: String
     var messages: [ChatMessage]
     var temperature: Double
     var topP: Double
     var maxTokens: Int
     var seed: UInt64
+    var stream: Bool?
+    var streamOptions: StreamOptions?
   }
 
   private struct Response: Decodable {
@@ -74,55 +74,82 @@ public struct ChatEndpoint: Sendable {
   }
 
   /// Asks for the next message. Waits and asks again when the server is busy or cannot be reached.
-  /// - Throws: `Refusal` when the server does not take these messages, `TrainingError.endpoint`
-  ///   when it gives no answers at all, or `CancellationError`.
-  func answer(
-    _ messages: [ChatMessage], temperature: Double, topP: Double, maxTokens: Int, seed: UInt64
+  /// - Throws: `EndpointError`, or `CancellationError`.
+  public func answer(
+    _ messages: [ChatMessage], temperature: Double, topP: Double = 1, maxTokens: Int, seed: UInt64
   ) async throws -> Answer {
+    let request = try urlRequest(
+      Request(
+        model: model, messages: messages, temperature: temperature, topP: topP,
+        maxTokens: maxTokens, seed: seed))
+    return try await retrying {
+      let (data, response) = try await URLSession.shared.data(for: request)
+      try check(response, data)
+      return try decoded(data)
+    }
+  }
+
+  func urlRequest(_ body: Request) throws -> URLRequest {
     var request = URLRequest(url: completions, timeoutInterval: timeout)
     request.httpMethod = "POST"
     request.setValue("application/json", forHTTPHeaderField: "Content-Type")
     if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
-    request.httpBody = try encoder.encode(
-      Request(
-        model: model, messages: messages, temperature: temperature, topP: topP,
-        maxTokens: maxTokens, seed: seed))
+    request.httpBody = try encoder.encode(body)
+    return request
+  }
 
+  /// A failure after which the same request may succeed.
+  struct Transient: Error {
+    var reason: String
+    /// What the server asks for.
+    var delay: Duration?
+  }
+
+  /// - Throws: `Transient` or `EndpointError` for any status but 200.
+  func check(_ response: URLResponse?, _ body: Data) throws {
+    let http = response as? HTTPURLResponse
+    switch http?.statusCode ?? 0 {
+    case 200: return
+    case 408, 429, 500...599:
+      throw Transient(
+        reason: "status \(http?.statusCode ?? 0): \(shortened(body))",
+        delay: http?.value(forHTTPHeaderField: "Retry-After").flatMap { Int($0) }
+          .map { .seconds($0) })
+    case 400, 413, 422: throw EndpointError.refused(reason: shortened(body))
+    case let status: throw failure("status \(status): \(shortened(body))")
+    }
+  }
+
+  func failure(_ reason: String) -> EndpointError {
+    .failed(url: completions.absoluteString, reason: reason)
+  }
+
+  /// Does it again, later and later, while failures are such that may pass.
+  func retrying<Value>(_ body: () async throws -> Value) async throws -> Value {
     var delay = retryDelay
-    var failure = ""
+    var reason = ""
     for attempt in 1...max(1, attempts) {
       if attempt > 1 {
         try await Task.sleep(for: min(delay, longestDelay))
         delay = max(retryDelay, min(delay * 2, longestDelay))
       }
       do {
-        let (data, response) = try await URLSession.shared.data(for: request)
-        let http = response as? HTTPURLResponse
-        switch http?.statusCode ?? 0 {
-        case 200: return try decoded(data)
-        case 408, 429, 500...599:
-          failure = "status \(http?.statusCode ?? 0): \(shortened(data))"
-          // The server knows best when it has time again.
-          let asked = http?.value(forHTTPHeaderField: "Retry-After").flatMap { Int($0) }
-          if let asked { delay = max(delay, .seconds(asked)) }
-        case 400, 413, 422: throw Refusal(reason: "the server refused it: \(shortened(data))")
-        case let status:
-          throw TrainingError.endpoint(
-            url: completions.absoluteString, reason: "status \(status): \(shortened(data))")
-        }
+        return try await body()
+      } catch let error as Transient {
+        reason = error.reason
+        // The server knows best when it has time again.
+        if let asked = error.delay { delay = max(delay, asked) }
       } catch let error as URLError {
         if error.code == .cancelled { throw CancellationError() }
-        failure = error.localizedDescription
+        reason = error.localizedDescription
       }
     }
-    throw TrainingError.endpoint(
-      url: completions.absoluteString,
-      reason: "no answer after \(attempts) attempts: \(failure)")
+    throw failure("no answer after \(attempts) attempts: \(reason)")
   }
 
-  private var completions: URL {
+  var completions: URL {
     if url.path.hasSuffix("/chat/completions") { return url }
     let versioned = ["", "/"].contains(url.path) ? url.appendingPathComponent("v1") : url
     return versioned.appendingPathComponent("chat/completions")
@@ -134,16 +161,14 @@ public struct ChatEndpoint: Sendable {
     guard let response = try? decoder.decode(Response.self, from: data),
       let choice = response.choices.first
     else {
-      throw TrainingError.endpoint(
-        url: completions.absoluteString,
-        reason: "expected a chat completion, found \(shortened(data))")
+      throw failure("expected a chat completion, found \(shortened(data))")
     }
     return Answer(
       text: choice.message.content ?? "", finish: choice.finishReason,
       tokens: response.usage?.completionTokens)
   }
 
-  private func shortened(_ data: Data) -> String {
+  func shortened(_ data: Data) -> String {
     let text = String(decoding: data.prefix(200), as: UTF8.self)
     return text.isEmpty ? "nothing" : text.replacing("\n", with: " ")
   }

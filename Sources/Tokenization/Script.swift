@@ -6,6 +6,7 @@ public enum Script: String, Sendable, Codable, CaseIterable {
   case japanese = "Jpan"
   case han = "Hani"
   case cyrillic = "Cyrl"
+  case arabic = "Arab"
   /// Any other, or no letters at all.
   case other = "Zzzz"
 
@@ -13,25 +14,26 @@ public enum Script: String, Sendable, Codable, CaseIterable {
   public var hasNoWords: Bool { self == .japanese || self == .han }
 
   /// Whether a character says about twice as much as a letter does.
-  var isDense: Bool { hasNoWords || self == .hangul }
+  public var isDense: Bool { hasNoWords || self == .hangul }
 }
 
 /// How many letters of each script a text has.
-struct ScriptCounts {
-  var latin = 0
-  var hangul = 0
-  var kana = 0
-  var han = 0
-  var cyrillic = 0
-  var other = 0
+public struct ScriptCounts: Sendable {
+  public private(set) var latin = 0
+  public private(set) var hangul = 0
+  public private(set) var kana = 0
+  public private(set) var han = 0
+  public private(set) var cyrillic = 0
+  public private(set) var arabic = 0
+  public private(set) var other = 0
   /// Latin letters that only Vietnamese has, as far as texts of our languages go.
-  var vietnamese = 0
+  public private(set) var vietnamese = 0
   /// Cyrillic letters that Russian has not.
-  var notRussian = 0
+  public private(set) var notRussian = 0
 
-  var letters: Int { latin + hangul + kana + han + cyrillic + other }
+  public var letters: Int { latin + hangul + kana + han + cyrillic + arabic + other }
 
-  init(_ text: some StringProtocol) {
+  public init(_ text: some StringProtocol) {
     for scalar in text.unicodeScalars { count(scalar) }
   }
 
@@ -47,6 +49,9 @@ struct ScriptCounts {
       cyrillic += 1
       notRussian += 1
     case 0x400...0x481: cyrillic += 1
+    case 0x620...0x64A, 0x66E...0x6D3, 0x750...0x77F, 0x8A0...0x8C9, 0xFB50...0xFDFF,
+      0xFE70...0xFEFC:
+      arabic += 1
     case 0x1100...0x11FF, 0x3130...0x318F, 0xA960...0xA97F, 0xAC00...0xD7FF: hangul += 1
     case 0x3040...0x30FA, 0x30FD...0x30FF, 0x31F0...0x31FF, 0xFF66...0xFF9D: kana += 1
     case 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x20000...0x323AF: han += 1
@@ -57,7 +62,7 @@ struct ScriptCounts {
 
   /// The script of the text. The dense ones win when there are a fifth of them, since help texts
   /// and code mix names in Latin letters into every language.
-  var script: Script {
+  public var script: Script {
     let letters = letters
     guard letters > 0 else { return .other }
     if (hangul + kana + han) * 5 >= letters {
@@ -65,6 +70,7 @@ struct ScriptCounts {
       return kana * 12 >= kana + han ? .japanese : .han
     }
     if cyrillic * 3 >= letters { return .cyrillic }
+    if arabic * 3 >= letters { return .arabic }
     return latin * 2 >= letters ? .latin : .other
   }
 }

@@ -1,0 +1,199 @@
+import Drafters
+import Foundation
+import ModelFiles
+import Nunchi
+import Plotting
+
+/// Measures what definitions say, and keeps everything in a folder: `run.db`, `results.csv`,
+/// `results.json`, plots and `index.html`. One that was stopped goes on where it was.
+public final class Experiment {
+  private let definitions: [ExperimentDefinition]
+  private let folder: String
+  private let database: RunDatabase
+  private let command: [String]
+  private let version: String
+  /// Gives a model by its name; a draft model shares the threads of its target.
+  private let load: (_ name: String, _ target: Model?) throws -> Model
+  /// The runs so far, in the order of definitions and cells.
+  private var runs: [(definition: ExperimentDefinition, cell: ExperimentCell, run: StoredRun)] = []
+
+  /// - Parameter definitions: one, or several that end in one table.
+  /// - Throws: what is wrong with the folder.
+  public init(
+    _ definitions: [ExperimentDefinition], folder: String, command: [String], version: String,
+    load: @escaping (_ name: String, _ target: Model?) throws -> Model
+  ) throws {
+    self.definitions = definitions
+    self.folder = folder
+    self.command = command
+    self.version = version
+    self.load = load
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    database = try RunDatabase(path: "\(folder)/run.db")
+  }
+
+  /// Asks what has not been asked yet.
+  /// - Throws: `CancellationError` when it was cancelled; finished answers are kept.
+  public func run(
+    isCancelled: @escaping () -> Bool, report: @escaping (String) -> Void
+  ) throws {
+    runs = []
+    for definition in definitions {
+      let suite = try Suite(path: definition.suite)
+      for target in definition.targets {
+        let model = try load(target, nil)
+        var drafts: [String: Model] = [:]
+        for name in definition.draftModels { drafts[name] = try load(name, model) }
+        for cell in definition.cells where cell.target == target {
+          let session = try record(
+            definition, cell, suite, model, drafts, isCancelled: isCancelled, report: report)
+          runs.append((definition, cell, session.run))
+        }
+      }
+    }
+  }
+
+  private func record(
+    _ definition: ExperimentDefinition, _ cell: ExperimentCell, _ suite: Suite, _ model: Model,
+    _ drafts: [String: Model], isCancelled: @escaping () -> Bool,
+    report: @escaping (String) -> Void
+  ) throws -> RunSession {
+    var selected = suite.selection(
+      perCategory: definition.perCategory, limit: definition.limit > 0 ? definition.limit : nil)
+    if let length = cell.promptLength {
+      selected = try Self.prompts(selected, length: length, model: model)
+    }
+    let settings = BenchmarkSettings(
+      promptForm: cell.promptLength != nil ? .text : PromptForm(for: model),
+      maxTokens: cell.maxTokens,
+      sampling: try SamplingParameters(temperature: cell.temperature, seed: definition.seed))
+    let configurations = try definition.arms.map { arm in
+      var choice = DrafterChoice(
+        named: arm.drafter, draftModel: arm.draftModel.flatMap { drafts[$0] })
+      if let tree = arm.draftTree {
+        choice.settings.draftModelConfiguration.shape = try DraftShape(parsing: tree)
+        choice.settings.trainedShape = choice.settings.draftModelConfiguration.shape
+      }
+      return BenchmarkConfiguration(
+        name: arm.name, drafter: choice, draftLength: arm.draftLength)
+    }
+    let conditions = BenchmarkConditions(
+      model: cell.target, modelSHA256: try model.fileChecksum(),
+      draftModel: drafts.isEmpty ? nil : definition.draftModels.joined(separator: " "),
+      draftModelSHA256: drafts.isEmpty
+        ? nil
+        : try definition.draftModels.compactMap { try drafts[$0]?.fileChecksum() }
+          .joined(separator: " "),
+      suite: cell.promptLength.map { "\(suite.name), prompts of \($0) tokens" } ?? suite.name,
+      suiteSHA256: try suite.checksum() + (cell.promptLength.map { ", \($0) tokens" } ?? ""),
+      drafters: configurations.map(\.name), promptForm: settings.promptForm,
+      maxTokens: cell.maxTokens, temperature: cell.temperature, seed: definition.seed,
+      threads: model.transformer.pool.threads, instructionSet: ComputePool.instructionSet,
+      version: version, date: Date.now.formatted(.iso8601))
+    let questions = Shard.whole.questions(of: selected)
+    let session = try RunSession(
+      database, conditions: conditions, command: command, questions: questions)
+    let run = try BenchmarkRun(
+      model: model, drafters: configurations, settings: settings, questions: selected)
+    run.isCancelled = isCancelled
+    let place = runs.count + 1
+    try run.record(questions, repetitions: definition.repeats, session: session) {
+      report("\(definition.name), run \(place): \($0)")
+    }
+    return session
+  }
+
+  /// Real text cut to a length: each question's own, then that of the questions after it.
+  static func prompts(_ questions: [Question], length: Int, model: Model) throws -> [Question] {
+    let texts = questions.map { $0.turns.joined(separator: "\n\n") }
+    return try questions.indices.map { start in
+      var tokens: [Int32] = []
+      for offset in 0... {
+        tokens += model.tokens(of: texts[(start + offset) % texts.count] + "\n\n")
+        if tokens.count >= length { break }
+      }
+      var text = model.tokenizer.decode(Array(tokens.prefix(length)))
+      // Cut within a character it would end in U+FFFD.
+      while text.last == "\u{FFFD}" { text.removeLast() }
+      guard text.contains(where: { !$0.isWhitespace }) else {
+        throw EvaluationError.field(
+          path: questions[start].id, field: "prompt_lengths", expected: "more tokens",
+          found: "\(length)")
+      }
+      var question = questions[start]
+      question.turns = [text]
+      return question
+    }
+  }
+
+  /// The table: for every run plain decoding and each arm, for all questions, or for each language
+  /// or category where that is the axis.
+  public func rows() throws -> [ExperimentRow] {
+    try runs.flatMap { definition, cell, run in
+      let all = try database.records(of: run)
+      var groups: [String?] = [nil]
+      func group(_ record: QuestionRecord) -> String? {
+        switch definition.x {
+        case .language: record.language ?? "–"
+        case .category: record.category
+        default: nil
+        }
+      }
+      if definition.x == .language || definition.x == .category {
+        groups = []
+        for record in all where !groups.contains(group(record)) { groups.append(group(record)) }
+      }
+      return groups.flatMap { name in
+        let mine = all.filter { group($0) == name }
+        let plain = mine.filter { $0.configuration == BenchmarkConfiguration.plain.name }
+        let arms: [ExperimentArm?] = [nil] + definition.arms
+        return arms.map { arm in
+          let configuration = arm?.name ?? BenchmarkConfiguration.plain.name
+          return ExperimentRow(
+            experiment: definition.name, cell: cell, arm: arm, group: name,
+            records: mine.filter { $0.configuration == configuration }, plain: plain)
+        }
+      }
+    }
+  }
+
+  private struct Report: Encodable {
+    var definitions: [ExperimentDefinition]
+    var rows: [ExperimentRow]
+  }
+
+  /// Writes the table, the plots and the page.
+  /// - Returns: why there are plots missing, a line each.
+  public func write() throws -> [String] {
+    let rows = try rows()
+    let table = ([ExperimentRow.columns] + rows.map(\.cells)).map(CSV.line).joined()
+    try AtomicFile.write(Data(table.utf8), to: "\(folder)/results.csv")
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try AtomicFile.write(
+      try encoder.encode(Report(definitions: definitions, rows: rows)),
+      to: "\(folder)/results.json")
+    let plots = ExperimentPlots(definitions, rows: rows, folder: folder)
+    let (sections, problems) = try plots.draw()
+    let page = ReportPage(
+      title: definitions.map(\.title).joined(separator: "; "),
+      subtitle: definitions.flatMap(\.targets).uniqued().joined(separator: ", "),
+      sections: sections + [
+        ReportPage.Section(
+          "Table",
+          table: ReportPage.Table(columns: ExperimentRow.columns, rows: rows.map(\.cells)),
+          command: command.joined(separator: " "))
+      ], conditions: runs.map(\.run).map(RunReport.conditions))
+    try AtomicFile.write(Data(try page.html().utf8), to: "\(folder)/index.html")
+    return problems
+  }
+}
+
+extension Sequence where Element: Hashable {
+  /// Each once, in the order in which they come first.
+  func uniqued() -> [Element] {
+    var seen: Set<Element> = []
+    return filter { seen.insert($0).inserted }
+  }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import ModelFiles
+import Mustache
+import Tokenization
+
+/// What judges are asked, in English or Korean.
+struct JudgePrompts {
+  private struct File: Codable {
+    struct Texts: Codable {
+      var system = ""
+      var single = ""
+      var singleMaths = ""
+      var pair = ""
+      var pairMaths = ""
+
+      private enum CodingKeys: String, CodingKey {
+        case system, single
+        case singleMaths = "single_maths"
+        case pair
+        case pairMaths = "pair_maths"
+      }
+    }
+
+    var version = 0
+    var en = Texts()
+    var ko = Texts()
+  }
+
+  /// A question with an answer, for the templates.
+  struct Exchange {
+    var question: String
+    var answer: String
+  }
+
+  private let file: File
+  /// Judgements of other versions are other judgements.
+  var version: Int { file.version }
+
+  init() throws {
+    let path = Bundle.module.resourceURL?.appendingPathComponent("judge.yaml").path ?? "judge.yaml"
+    file = try YAMLSettings.read(File(), path: path)
+  }
+
+  /// Categories whose answers are right or wrong.
+  static func isMaths(_ category: String) -> Bool {
+    ["math", "maths", "math_reasoning", "reasoning"].contains(category)
+  }
+
+  /// - Parameters:
+  ///   - turns: what the (first) assistant answered, one exchange or two.
+  ///   - other: the same of the second assistant; nil for a rating.
+  func messages(
+    _ turns: [Exchange], against other: [Exchange]? = nil, category: String, language: String?
+  ) throws -> [ChatMessage] {
+    let texts = language == "ko" ? file.ko : file.en
+    let isMaths = Self.isMaths(category)
+    let template =
+      other == nil
+      ? isMaths ? texts.singleMaths : texts.single : isMaths ? texts.pairMaths : texts.pair
+    let content = try MustacheTemplate(string: template).render([
+      "turns": turns, "other": other ?? [], "two": turns.count > 1,
+    ])
+    return [
+      ChatMessage(role: "system", content: texts.system),
+      ChatMessage(role: "user", content: content),
+    ]
+  }
+}
+
+/// What a judge says, read strictly: the verdict must be there, once, and nothing like it beside it.
+enum JudgeVerdict {
+  /// A whole number from 1 to 10.
+  static func rating(_ text: String) -> Int? {
+    bracketed(text).flatMap { inside in
+      inside.allSatisfy { $0.isASCII && $0.isNumber } ? Int(inside) : nil
+    }.flatMap { (1...10).contains($0) ? $0 : nil }
+  }
+
+  enum Winner: String, Codable, Sendable {
+    case first = "A"
+    case second = "B"
+    case tie = "C"
+  }
+
+  static func winner(_ text: String) -> Winner? { bracketed(text).flatMap(Winner.init) }
+
+  /// What stands in the only pair of double brackets; nil where there is none or several.
+  private static func bracketed(_ text: String) -> String? {
+    let parts = text.components(separatedBy: "[[")
+    guard parts.count == 2, let end = parts[1].range(of: "]]") else { return nil }
+    return String(parts[1][..<end.lowerBound])
+  }
+}

@@ -1,0 +1,161 @@
+import Foundation
+import Testing
+
+extension CommandTests {
+  /// Reports, experiments and judges on the real model.
+  @Suite struct Laboratory {
+    init() async throws { try await CommandTests.fetchModel() }
+
+    private func write(_ text: String, to name: String, in folder: URL) throws -> String {
+      let path = folder.appendingPathComponent(name)
+      try Data(text.utf8).write(to: path)
+      return path.path
+    }
+
+    @Test("a run becomes a page; two become one page; a run that is not there is said by number")
+    func report() async throws {
+      try await withTemporaryFolder { folder in
+        let database = folder.appendingPathComponent("r.db").path
+        for limit in ["12", "16"] {
+          let run = try await nunchi([
+            "bench", "run", CommandTests.model, "--suite", "multilingual/ko", "--per-category",
+            "1", "--limit", "2", "--max-tokens", limit, "--drafter", "suffix", "--output", database,
+          ])
+          #expect(run.code == 0, "\(run.errors)")
+        }
+        let out = folder.appendingPathComponent("report").path
+        let unclear = try await nunchi(["report", database, "--out", out])
+        #expect(unclear.code == 64)
+        #expect(unclear.errors.contains("has 2 runs: expected --run 1 to 2, found none"))
+        for arguments in [
+          [database, "--run", "2"], ["--compare", database, database, "--run", "1,2"],
+        ] {
+          let run = try await nunchi(["report"] + arguments + ["--out", out])
+          #expect(run.code == 0, "\(run.errors)")
+          #expect(run.errors == "")
+          let page = try String(contentsOfFile: "\(out)/index.html", encoding: .utf8)
+          #expect(page.contains("SmolLM2-135M") && page.contains("자격시험"))
+        }
+        let missing = try await nunchi(["report", database, "--run", "3", "--out", out])
+        #expect(missing.errors.contains("--run: expected 1 to 2, found 3"))
+      }
+    }
+
+    @Test("an experiment ends in the kit's table, plots and a page, and is not measured twice")
+    func experiment() async throws {
+      try await withTemporaryFolder { folder in
+        let file = try write(
+          """
+          name: small
+          title: Draft length, small
+          x: n
+          targets: [\(CommandTests.model)]
+          drafters: [prompt-lookup]
+          draft_lengths: [1, 4]
+          prompt_lengths: [32]
+          max_tokens: [8]
+          limit: 2
+          repeats: 2
+          """, to: "small.yaml", in: folder)
+        let table = folder.appendingPathComponent("results.csv").path
+        var tables: [String] = []
+        for _ in 0..<2 {
+          let run = try await nunchi(["experiment", file, "--output", table])
+          #expect(run.code == 0, "\(run.errors)")
+          tables.append(try String(contentsOfFile: table, encoding: .utf8))
+        }
+        #expect(tables[0] == tables[1], "the second run measures nothing")
+        let lines = tables[0].split(separator: "\n")
+        #expect(
+          lines[0].hasPrefix(
+            "experiment,prompt_length,max_tokens,n,method,time,time_std,acceptance_rate,"))
+        #expect(lines.count == 4)
+        for (line, start) in zip(
+          lines.dropFirst(),
+          ["small,32,8,0,plain,", "small,32,8,1,speculative,", "small,32,8,4,speculative,"])
+        {
+          #expect(line.hasPrefix(start), "\(line)")
+          #expect(line.hasSuffix(",true"))
+        }
+        let files = try FileManager.default.contentsOfDirectory(
+          atPath: folder.appendingPathComponent("results").path)
+        for name in ["n_effect", "acceptance_rate", "speedup"] {
+          #expect(files.contains("\(name).png") && files.contains("\(name).svg"), "\(name)")
+        }
+        #expect(files.contains("index.html") && files.contains("results.json"))
+      }
+    }
+
+    @Test("a model judges its own answers; texts without a verdict are counted as failures")
+    func judge() async throws {
+      struct Figures: Decodable {
+        struct Rating: Decodable {
+          var count: Int
+          var failures: Int
+        }
+        var ratings: [Rating]
+      }
+      try await withTemporaryFolder { folder in
+        let database = folder.appendingPathComponent("r.db").path
+        _ = try await nunchi([
+          "bench", "run", CommandTests.model, "--suite", "multilingual/en", "--limit", "2",
+          "--max-tokens", "12", "--drafter", "suffix", "--output", database,
+        ])
+        let judge = [
+          "judge", database, "--local", CommandTests.model, "--max-tokens", "24", "--json",
+        ]
+        let run = try await nunchi(judge)
+        #expect(run.code == 0, "\(run.errors)")
+        let ratings = try run.json(Figures.self).ratings
+        // Two questions, one of them with two turns.
+        #expect(ratings.reduce(0) { $0 + $1.count + $1.failures } == 3)
+        let shown = try await nunchi(["judge", database, "--show", "--json"])
+        #expect(shown.output == run.output)
+      }
+    }
+
+    @Test("the roofline study needs no model")
+    func scaling() async throws {
+      try await withTemporaryFolder { folder in
+        let out = folder.appendingPathComponent("scaling").path
+        let run = try await nunchi(["experiment", "scaling", "--out", out])
+        #expect(run.code == 0, "\(run.errors)")
+        let table = try String(contentsOfFile: "\(out)/results.csv", encoding: .utf8)
+        #expect(table.contains("H100-80GB,Llama-3-70B"))
+        let files = try FileManager.default.contentsOfDirectory(atPath: out)
+        #expect(files.contains("speedup.png") && files.contains("batch.svg"))
+      }
+    }
+
+    @Test(
+      "what cannot be done is said in one line",
+      arguments: [
+        (["report", "/nowhere.db", "--out", "x"], "/nowhere.db: expected a database of runs", 1),
+        (["report", "a.db", "b.db", "--out", "x"], "expected 1 database, found 2", 64),
+        (["experiment", "nothing"], "nothing: experiment: expected a YAML file, or one of", 1),
+        (
+          ["experiment", "draft-length", "--drafter", "crystal-ball"],
+          "--drafter: expected one of", 64
+        ),
+        (["judge", "/nowhere.db", "--local", "m"], "/nowhere.db: expected a database of runs", 1),
+        (["judge", "a.db"], "expected --endpoint URL with --model NAME, or --local MODEL", 64),
+        (["judge", "a.db", "--local", "m", "--mode", "pairs"], "--mode pairs: expected", 64),
+        (["bench", "run", "--suite", "multilingual"], "expected a model, or --endpoint URL", 64),
+        (
+          ["bench", "run", "--suite", "multilingual", "--endpoint", "http://h/v1"],
+          "--endpoint: expected --model NAME", 64
+        ),
+        (
+          ["bench", "run", "--suite", "multilingual", "--endpoint", "host", "--model", "m"],
+          "endpoint: expected an address", 1
+        ),
+        (["bench", "merge", "a.db", "--output", "a.db"], "--output: expected another file", 64),
+      ] as [([String], String, Int32)])
+    func failures(arguments: [String], message: String, code: Int32) async throws {
+      let run = try await nunchi(arguments)
+      #expect(run.code == code)
+      #expect(run.output == "")
+      #expect(run.errors.contains(message), "\(run.errors)")
+    }
+  }
+}
