@@ -41,17 +41,8 @@ extension ChatEndpoint {
   private func streamed(_ request: URLRequest) async throws -> StreamedAnswer {
     let start = ContinuousClock.now
     let (events, continuation) = AsyncThrowingStream<StreamDelegate.Event, any Error>.makeStream()
-    // URLSession on Linux waits for a stalled body as long as it takes.
-    let delegate = StreamDelegate(continuation)
-    let watchdog = Task { [timeout] in
-      while !Task.isCancelled {
-        try? await Task.sleep(for: .seconds(timeout / 10))
-        if ContinuousClock.now - delegate.heard.withLock({ $0 }) > .seconds(timeout) {
-          continuation.finish(throwing: Transient(reason: "nothing came for \(timeout) seconds"))
-        }
-      }
-    }
-    defer { watchdog.cancel() }
+    let delegate = StreamDelegate(continuation, timeout: .seconds(timeout))
+    defer { delegate.stop() }
     let session = URLSession(
       configuration: .ephemeral, delegate: delegate, delegateQueue: nil)
     defer { session.invalidateAndCancel() }
@@ -167,7 +158,8 @@ extension ChatEndpoint {
   }
 }
 
-/// Hands on what comes, when it comes.
+/// Hands on what comes, when it comes, and ends what stalls: URLSession on Linux waits for a body that
+/// stalls as long as it takes.
 private final class StreamDelegate: NSObject, URLSessionDataDelegate {
   enum Event: Sendable {
     case response(URLResponse)
@@ -175,11 +167,31 @@ private final class StreamDelegate: NSObject, URLSessionDataDelegate {
   }
 
   private let continuation: AsyncThrowingStream<Event, any Error>.Continuation
+  private let timeout: Duration
+  // Unsafe: dispatch sources may be used from anywhere, which Linux's Dispatch does not say.
+  private nonisolated(unsafe) let timer: any DispatchSourceTimer
   /// When something came last.
-  let heard = Mutex(ContinuousClock.now)
+  private let heard = Mutex(ContinuousClock.now)
 
-  init(_ continuation: AsyncThrowingStream<Event, any Error>.Continuation) {
+  init(_ continuation: AsyncThrowingStream<Event, any Error>.Continuation, timeout: Duration) {
     self.continuation = continuation
+    self.timeout = timeout
+    // A thread of its own: tasks share a few, which may be busy.
+    timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "nunchi.stall"))
+    super.init()
+    let interval = timeout / .seconds(1) / 10
+    timer.schedule(deadline: .now() + interval, repeating: interval)
+    timer.setEventHandler { [weak self] in _ = self?.isStalled(at: .now) }
+    timer.resume()
+  }
+
+  func stop() { timer.cancel() }
+
+  private func isStalled(at now: ContinuousClock.Instant) -> Bool {
+    guard now - heard.withLock({ $0 }) > timeout else { return false }
+    continuation.finish(
+      throwing: ChatEndpoint.Transient(reason: "nothing came for \(timeout / .seconds(1)) seconds"))
+    return true
   }
 
   func urlSession(
@@ -193,6 +205,7 @@ private final class StreamDelegate: NSObject, URLSessionDataDelegate {
 
   func urlSession(_ session: URLSession, dataTask: URLSessionDataTask, didReceive data: Data) {
     let now = ContinuousClock.now
+    guard !isStalled(at: now) else { return }
     heard.withLock { $0 = now }
     continuation.yield(.data(data, now))
   }

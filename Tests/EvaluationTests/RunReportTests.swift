@@ -13,8 +13,8 @@ import Testing
   private func session(
     _ path: String?, text: String = hostile, token: String = hostile
   ) throws -> RunSession {
-    let questions = ["ko", "en"].map {
-      Question(id: "\($0)-1", category: "qa & <b>", language: $0, turns: [text])
+    let questions = ["ko", "en"].map { language in
+      Question(id: "\(language)-1", category: "qa & <b>", language: language, turns: [text])
     }
     let session = try RunSession(
       RunDatabase(path: path), conditions: conditions(), command: ["nunchi", token],

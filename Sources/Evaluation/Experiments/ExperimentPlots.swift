@@ -139,7 +139,7 @@ struct ExperimentPlots {
         set ylabel '\(quantity.title)'
         set xlabel '\(definitions.count > 1 && name != "\(axis.rawValue)_effect" ? "tokens" : axis.rawValue)' noenhanced
         set yrange [0:*]
-        set key outside bottom center horizontal noenhanced
+        set key outside bottom center horizontal noenhanced height 0.7
         \(isWide ? "set logscale x 2" : "")
         \(isNumeric ? "" : "set style data histograms\nset style histogram errorbars gap 2 lw 1.5\nset style fill solid 0.7\nset xtics rotate by -35 noenhanced")
         """,
@@ -171,7 +171,7 @@ struct ExperimentPlots {
       settings: """
         set xlabel 'tokens a character'
         set ylabel 'tokens a pass of the target'
-        set key outside bottom center horizontal noenhanced
+        set key outside bottom center horizontal noenhanced height 0.7
         """, plot: curves.joined(separator: ", "))
   }
 

@@ -202,7 +202,7 @@ public struct RunReport {
         set style fill solid 0.7
         set boxwidth 0.9
         set xtics rotate by -35 noenhanced
-        set key outside bottom center horizontal noenhanced
+        set key outside bottom center horizontal noenhanced height 0.7
         set yrange [0:*]
         set ylabel 'speedup'
         """, plot: (bars + ["1 lc rgb '#c0392b' notitle"]).joined(separator: ", "))
@@ -236,7 +236,7 @@ public struct RunReport {
         set ylabel 'share of passes that accepted as many'
         set yrange [0:1]
         set xtics 1
-        set key outside bottom center horizontal noenhanced
+        set key outside bottom center horizontal noenhanced height 0.7
         """,
       plot: series.indices.map {
         "'positions.csv' using 1:\($0 + 2) with linespoints lw 2 pt 7 "
@@ -341,7 +341,7 @@ public struct RunReport {
           set ylabel 'share that was the next token'
           set xrange [0:1]
           set yrange [0:1]
-          set key outside bottom center horizontal noenhanced
+          set key outside bottom center horizontal noenhanced height 0.7
           """,
         plot: (curves + ["x lc rgb '#999999' title 'perfect'"]).joined(separator: ", "))
       sections.append(

@@ -280,7 +280,7 @@ public struct ScalingStudy: Sendable {
       set logscale x 2
       set yrange [0:*]
       set ylabel 'speedup with the best draft length'
-      set key outside bottom center horizontal noenhanced
+      set key outside bottom center horizontal noenhanced height 0.7
       """
     let pictures = [
       (
