@@ -82,15 +82,18 @@ for _ in $(seq 60); do
 done
 sleep 3
 echo "the node is lost"
+# Who could still report the end of the job goes first.
 kill -9 "$(cat "$folder/slurmd.pid")"
-pkill -9 -f "bench run SmolLM2-135M --suite $folder" || true
 pkill -9 slurmstepd || true
+pkill -9 -f "bench run SmolLM2-135M --suite $folder" || true
 scontrol update nodename="$host" state=down reason=lost
 squeue -o "%i %j %T"
 slurmd -N "$host"
-scontrol update nodename="$host" state=resume
+# It may be back by itself.
+scontrol update nodename="$host" state=resume 2>/dev/null || true
 
-for _ in $(seq 240); do
+# Slurm waits two minutes before it runs a requeued job.
+for _ in $(seq 360); do
   [[ -s $folder/out/all.db && -z $(squeue -h -n nunchi-bench,nunchi-merge) ]] && break
   sleep 1
 done
