@@ -18,12 +18,8 @@ public final class BenchmarkRun {
     get { generator.isCancelled }
     set { generator.isCancelled = newValue }
   }
-  /// Told what comes next.
-  public var willAnswer: (_ question: Question, _ configuration: String) -> Void = { _, _ in }
   /// Given the tokens of each turn's prompt before anybody answers it.
   public var willAsk: (_ prompt: [Int32]) throws -> Void = { _ in }
-  /// Given each answer.
-  public var didAnswer: (Answer) throws -> Void = { _ in }
 
   private let generator: TextGenerator
   private let meter = EnergyMeter()
@@ -54,7 +50,7 @@ public final class BenchmarkRun {
   }
 
   /// Lets every configuration generate a little, so that none pays for what is done once.
-  public func warmUp() throws {
+  private func warmUp() throws {
     let prompt = model.tokens(of: "One, two, three, one, two,")
     for configuration in configurations {
       var options = configuration.options(settings)
@@ -75,7 +71,7 @@ public final class BenchmarkRun {
   /// - Throws: `CancellationError` when it was cancelled; finished answers are recorded.
   public func record(
     _ questions: [(number: Int, question: Question)], repetitions: Int = 1,
-    session: RunSession, report: @escaping (String) -> Void
+    session: RunSession, report: (String) -> Void
   ) throws {
     let tooLong = Set(try session.database.questions(of: session.run).tooLong)
     var open: [(number: Int, question: Question, repetition: Int, answered: [String])] = []
@@ -90,16 +86,16 @@ public final class BenchmarkRun {
     guard !open.isEmpty else { return }
     report("warming up")
     try warmUp()
-    didAnswer = { [model] in try session.add($0, bytes: model.tokenizer.bytes(of:)) }
     let place = questions.count * repetitions - open.count
     for (index, part) in open.enumerated() {
-      willAnswer = { question, configuration in
+      let isAsked = try ask(
+        part.question, index: part.number, repetition: part.repetition, answered: part.answered,
+        session: session
+      ) {
         report(
           "question \(place + index + 1) of \(questions.count * repetitions) "
-            + "(\(question.category)), \(configuration)")
+            + "(\(part.question.category)), \($0)")
       }
-      let isAsked = try ask(
-        part.question, index: part.number, repetition: part.repetition, answered: part.answered)
       if !isAsked { try session.leaveOut(part.question) }
       try session.note(costs: model.knownCosts, peakMemory: Machine.peakMemory)
     }
@@ -110,9 +106,11 @@ public final class BenchmarkRun {
   ///   - index: its place in the suite, which decides who begins.
   ///   - repetition: from 0; the seed of sampling grows with it.
   ///   - answered: what plain decoding has answered to its first turns, which are not asked again.
+  ///   - report: told who answers next.
   /// - Returns: false when a prompt is longer than the model's context.
-  public func ask(
-    _ question: Question, index: Int, repetition: Int = 0, answered: [String] = []
+  private func ask(
+    _ question: Question, index: Int, repetition: Int, answered: [String], session: RunSession,
+    report: (_ configuration: String) -> Void
   ) throws -> Bool {
     var answers = answered
     for turn in question.turns.indices.dropFirst(answered.count) {
@@ -124,19 +122,19 @@ public final class BenchmarkRun {
       for place in configurations.indices {
         let turnTaker = (index + repetition + place) % configurations.count
         let configuration = configurations[turnTaker]
-        willAnswer(question, configuration.name)
+        report(configuration.name)
         let energy = meter.reading()
         let result = try generate(
           prompt, configuration.options(settings, repetition: repetition))
         if place == 0 { promptSeconds = result.traces.first?.verifySeconds ?? 0 }
         if turnTaker == 0 { answers.append(result.text) }
-        try didAnswer(
+        try session.add(
           Answer(
             AnswerKey(
               question: question.id, turn: turn, repetition: repetition,
               configuration: configuration.name),
             place: place, prompt: prompt, result: result, sharedPromptSeconds: promptSeconds,
-            joules: meter.joules(since: energy)))
+            joules: meter.joules(since: energy)), bytes: model.tokenizer.bytes(of:))
       }
     }
     return true

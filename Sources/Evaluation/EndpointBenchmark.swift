@@ -26,8 +26,9 @@ public struct EndpointBenchmark: Sendable {
     _ questions: [(number: Int, question: Question)], repetitions: Int = 1, session: RunSession,
     isCancelled: () -> Bool = { false }, report: (String) -> Void
   ) async throws {
+    let tooLong = Set(try session.database.questions(of: session.run).tooLong)
     for repetition in 0..<repetitions {
-      for (number, question) in questions {
+      for (number, question) in questions where !tooLong.contains(question.id) {
         var answers = try session.answers(to: question, repetition: repetition)
         for turn in question.turns.indices.dropFirst(answers.count) {
           if isCancelled() { throw CancellationError() }
@@ -69,7 +70,7 @@ public struct EndpointBenchmark: Sendable {
       rounds = after.drafts > before.drafts ? after.drafts - before.drafts : nil
     }
     return Answer(
-      AnswerKey(
+      key: AnswerKey(
         question: question.id, turn: turn, repetition: repetition,
         configuration: BenchmarkConfiguration.plain.name),
       place: 0, prompt: [], tokens: [], text: found.text, finish: found.finish,

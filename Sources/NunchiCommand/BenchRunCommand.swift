@@ -211,17 +211,28 @@ extension BenchCommand {
           choice.settings.datastore = store
           return BenchmarkConfiguration(name: $0, drafter: choice)
         }, settings: settings, questions: questions.map(\.question))
+      try await measure(session) { isCancelled, report in
+        run.isCancelled = isCancelled
+        try run.record(questions, repetitions: repetitions, session: session, report: report)
+      }
+    }
+
+    /// Measures until the end or Control-C, and prints what came of it.
+    private func measure(
+      _ session: RunSession,
+      _ work: (_ isCancelled: @escaping () -> Bool, _ report: @escaping (String) -> Void)
+        async throws -> Void
+    ) async throws {
       let bar = ProgressBar(label: "bench")
       let interrupt = Interrupt()
-      run.isCancelled = { interrupt.came }
       var isInterrupted = false
       do {
-        try run.record(questions, repetitions: repetitions, session: session) { bar.say($0) }
+        try await work({ interrupt.came }, { bar.say($0) })
       } catch is CancellationError {
         isInterrupted = true
       }
       bar.clear()
-      let report = try BenchmarkReport(session.run, in: database)
+      let report = try BenchmarkReport(session.run, in: session.database)
       if json { try printJSON(report) } else { printTables(report) }
       try conclude(report, interrupted: isInterrupted)
     }
@@ -238,22 +249,12 @@ extension BenchCommand {
         version: RootCommand.configuration.version, date: Date.now.formatted(.iso8601))
       let session = try RunSession(
         database, conditions: conditions, command: CommandLine.arguments, questions: questions)
-      let bar = ProgressBar(label: "bench")
-      let interrupt = Interrupt()
-      var isInterrupted = false
-      do {
-        try await EndpointBenchmark(
-          endpoint: endpoint, maxTokens: maxTokens, temperature: temperature, seed: seed
-        ).record(
-          questions, repetitions: repetitions, session: session,
-          isCancelled: { interrupt.came }, report: { bar.say($0) })
-      } catch is CancellationError {
-        isInterrupted = true
+      let benchmark = EndpointBenchmark(
+        endpoint: endpoint, maxTokens: maxTokens, temperature: temperature, seed: seed)
+      try await measure(session) {
+        try await benchmark.record(
+          questions, repetitions: repetitions, session: session, isCancelled: $0, report: $1)
       }
-      bar.clear()
-      let report = try BenchmarkReport(session.run, in: database)
-      if json { try printJSON(report) } else { printTables(report) }
-      try conclude(report, interrupted: isInterrupted)
     }
 
     /// The checksum of a model of one file.

@@ -102,22 +102,13 @@ struct GridExperimentCommand: AsyncParsableCommand {
     ) { [threads] name, target in
       try target.map { try loadModel(name, sharing: $0) } ?? loadModel(name, threads: threads)
     }
-    let bar = ProgressBar(label: "experiment")
-    let interrupt = Interrupt()
-    do {
-      try experiment.run(isCancelled: { interrupt.came }) { bar.say($0) }
-    } catch is CancellationError {
-      bar.clear()
-      writeError("stopped; the same command goes on from here")
-      throw ExitCode.failure
-    }
-    bar.clear()
-    for problem in try experiment.write() { writeError(problem) }
+    try await resumably("experiment") { try experiment.run(isCancelled: $0, report: $1) }
+    let rows = try experiment.rows()
+    for problem in try experiment.write(rows) { writeError(problem) }
     if let output {
       try AtomicFile.write(
         try Data(contentsOf: URL(fileURLWithPath: "\(folder)/results.csv")), to: output)
     }
-    let rows = try experiment.rows()
     print(rows)
     Swift.print("\(folder)/index.html")
     if rows.contains(where: { !$0.isIdentical }) {
@@ -246,16 +237,7 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
     let experiment = try AffineTreeExperiment(
       variants: variants, model: model, draft: draft, trained: trained, settings: settings,
       questions: questions, conditions: conditions, command: CommandLine.arguments, folder: out)
-    let bar = ProgressBar(label: "experiment")
-    let interrupt = Interrupt()
-    do {
-      try experiment.run(isCancelled: { interrupt.came }) { bar.say($0) }
-    } catch is CancellationError {
-      bar.clear()
-      writeError("stopped; the same command goes on from here")
-      throw ExitCode.failure
-    }
-    bar.clear()
+    try await resumably("experiment") { try experiment.run(isCancelled: $0, report: $1) }
     let figures = try experiment.figures()
     for problem in try experiment.write(figures) { writeError(problem) }
     for id in try experiment.tooLong {

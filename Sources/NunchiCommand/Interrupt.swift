@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Synchronization
 
@@ -28,4 +29,23 @@ final class Interrupt {
   var came: Bool { flag.value.load(ordering: .relaxed) }
 
   func reset() { flag.value.store(false, ordering: .relaxed) }
+}
+
+/// Does work that can be stopped and gone on with, with a progress bar; stopped, it says so and ends
+/// the command.
+func resumably(
+  _ label: String,
+  _ work: (_ isCancelled: @escaping () -> Bool, _ report: @escaping (String) -> Void) async throws
+    -> Void
+) async throws {
+  let bar = ProgressBar(label: label)
+  let interrupt = Interrupt()
+  do {
+    try await work({ interrupt.came }, { bar.say($0) })
+  } catch is CancellationError {
+    bar.clear()
+    writeError("stopped; the same command goes on from here")
+    throw ExitCode.failure
+  }
+  bar.clear()
 }

@@ -89,20 +89,11 @@ struct JudgeCommand: AsyncParsableCommand {
       }
       let judge = try Judge(try judgeModel(), store: stores[0])
       judge.maxTokens = maxTokens
-      let bar = ProgressBar(label: "judge")
-      let interrupt = Interrupt()
-      do {
-        try await judge.run(
-          players,
-          mode: mode == .single
-            ? .single : mode == .pairs ? .baseline(baseline ?? "") : .allPairs,
-          isCancelled: { interrupt.came }, report: { bar.say($0) })
-      } catch is CancellationError {
-        bar.clear()
-        writeError("stopped; the same command goes on from here")
-        throw ExitCode.failure
+      let mode: Judge.Mode =
+        mode == .single ? .single : mode == .pairs ? .baseline(baseline ?? "") : .allPairs
+      try await resumably("judge") {
+        try await judge.run(players, mode: mode, isCancelled: $0, report: $1)
       }
-      bar.clear()
     }
     let figures = JudgeFigures(try stores[0].judgements())
     if json { try printJSON(figures) } else { print(figures) }

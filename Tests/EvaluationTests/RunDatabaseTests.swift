@@ -240,6 +240,42 @@ import Testing
     }
   }
 
+  @Test(
+    "a value of another type is not let in",
+    arguments: [
+      "answer SET turn = 'two'", "answer SET shared_prompt_seconds = 'long'",
+      "answer SET tokens = x'00'", "answer SET place = 1e300", "answer SET finish = x'FFFF'",
+      "question SET too_long = 'no'", "question SET turns = NULL",
+      "run SET peak_memory = 'much'", "token SET id = 'one'", "step SET trace = x'FF'",
+    ])
+  func types(update: String) throws {
+    let session = try session(nil)
+    try add(Self.all, to: session)
+    #expect(throws: EvaluationError.self) {
+      try session.database.write { try $0.execute(sql: "UPDATE \(update)") }
+    }
+  }
+
+  @Test(
+    "a text that is not what it should be is told by its field",
+    arguments: [
+      ("answer SET tokens = '{}'", "answer.tokens"), ("answer SET prompt = '[a'", "answer.prompt"),
+      ("answer SET statistics = '{}'", "answer.statistics"),
+      ("question SET turns = '7'", "question.turns"), ("run SET costs = 'free'", "run.costs"),
+      ("run SET conditions = ''", "run.conditions"), ("step SET trace = '[]'", "step.trace"),
+    ])
+  func fields(update: String, field: String) throws {
+    let session = try session(nil)
+    try add(Self.all, to: session)
+    try session.database.write { try $0.execute(sql: "UPDATE \(update)") }
+    let error = #expect(throws: EvaluationError.self) {
+      for run in try session.database.runs() {
+        _ = try BenchmarkReport(run, in: session.database)
+      }
+    }
+    #expect(error?.description.hasPrefix("memory: \(field): expected JSON of ") == true)
+  }
+
   @Test("Spec-Bench's tools find in an answer file what they add up")
   func specBench() throws {
     let session = try session(nil)

@@ -13,7 +13,7 @@ import Testing
   private func session(
     _ path: String?, text: String = hostile, token: String = hostile
   ) throws -> RunSession {
-    let questions = ["ko", "en"].map { language in
+    let questions = ["ko", "en"].map { (language: String) in
       Question(id: "\(language)-1", category: "qa & <b>", language: language, turns: [text])
     }
     let session = try RunSession(

@@ -28,7 +28,7 @@ public final class AffineTreeExperiment {
     self.folder = folder
     session = try RunSession(
       RunDatabase(path: "\(folder)/run.db"), conditions: conditions, command: command,
-      questions: Array(questions.enumerated()).map { ($0.offset, $0.element) })
+      questions: Shard.whole.questions(of: questions))
     let knownText = knownText
     run = try BenchmarkRun(
       model: model,
@@ -66,7 +66,7 @@ public final class AffineTreeExperiment {
   ) throws {
     run.isCancelled = isCancelled
     try run.record(
-      Array(questions.enumerated()).map { ($0.offset, $0.element) }, session: session,
+      Shard.whole.questions(of: questions), session: session,
       report: report)
   }
 

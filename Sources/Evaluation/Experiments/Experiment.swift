@@ -164,8 +164,7 @@ public final class Experiment {
 
   /// Writes the table, the plots and the page.
   /// - Returns: why there are plots missing, a line each.
-  public func write() throws -> [String] {
-    let rows = try rows()
+  public func write(_ rows: [ExperimentRow]) throws -> [String] {
     let table = ([ExperimentRow.columns] + rows.map(\.cells)).map(CSV.line).joined()
     try AtomicFile.write(Data(table.utf8), to: "\(folder)/results.csv")
     let encoder = JSONEncoder()

@@ -34,7 +34,7 @@ public enum JudgeModel {
 }
 
 /// One judgement, as it is stored.
-public struct Judgement: Sendable, Equatable, Codable {
+public struct Judgement: Sendable, Equatable, Codable, FetchableRecord {
   public var judge: String
   /// Of the prompts.
   public var version: Int
@@ -209,11 +209,6 @@ extension RunDatabase {
 
   /// All judgements, the oldest first.
   public func judgements() throws -> [Judgement] {
-    try read { try Row.fetchAll($0, sql: "SELECT * FROM judgement ORDER BY id") }.map {
-      Judgement(
-        judge: $0["judge"], version: $0["version"], question: $0["question"],
-        category: $0["category"], language: $0["language"], turn: $0["turn"], first: $0["first"],
-        second: $0["second"], text: $0["text"], rating: $0["rating"], winner: $0["winner"])
-    }
+    try read { try Judgement.fetchAll($0, sql: "SELECT * FROM judgement ORDER BY id") }
   }
 }

@@ -39,41 +39,19 @@ public struct Answer: Sendable, Equatable {
   public var statistics: SpeculationStatistics
   /// Empty where the steps are not known, or were not asked for.
   public var steps: [StepTrace]
+}
 
+extension Answer {
   /// - Parameter sharedPromptSeconds: those of the configuration that came first.
   public init(
     _ key: AnswerKey, place: Int, prompt: [Int32], result: GenerationResult,
     sharedPromptSeconds: Double, joules: Double? = nil
   ) {
-    self.key = key
-    self.place = place
-    self.prompt = prompt
-    tokens = result.tokens
-    text = result.text
-    finish = result.finishReason.map { "\($0)" }
-    self.sharedPromptSeconds = sharedPromptSeconds
-    ownPromptSeconds = result.traces.lazy.filter { $0.phase == .prompt }
-      .reduce(0) { $0 + $1.seconds - $1.verifySeconds }
-    self.joules = joules
-    statistics = result.statistics
-    steps = result.traces
-  }
-
-  init(
-    _ key: AnswerKey, place: Int, prompt: [Int32], tokens: [Int32], text: String, finish: String?,
-    sharedPromptSeconds: Double, ownPromptSeconds: Double, joules: Double?,
-    statistics: SpeculationStatistics, steps: [StepTrace]
-  ) {
-    self.key = key
-    self.place = place
-    self.prompt = prompt
-    self.tokens = tokens
-    self.text = text
-    self.finish = finish
-    self.sharedPromptSeconds = sharedPromptSeconds
-    self.ownPromptSeconds = ownPromptSeconds
-    self.joules = joules
-    self.statistics = statistics
-    self.steps = steps
+    self.init(
+      key: key, place: place, prompt: prompt, tokens: result.tokens, text: result.text,
+      finish: result.finishReason.map { "\($0)" }, sharedPromptSeconds: sharedPromptSeconds,
+      ownPromptSeconds: result.traces.lazy.filter { $0.phase == .prompt }
+        .reduce(0) { $0 + $1.seconds - $1.verifySeconds },
+      joules: joules, statistics: result.statistics, steps: result.traces)
   }
 }

@@ -22,22 +22,69 @@ public struct StoredRun: Sendable, Equatable {
   }
 }
 
+/// A row of a table. Decoding it throws where the file holds something else than the table wants.
+private protocol StoredRow: Decodable, FetchableRecord {}
+
+extension StoredRow {
+  static var databaseColumnDecodingStrategy: DatabaseColumnDecodingStrategy {
+    .convertFromSnakeCase
+  }
+}
+
+private struct RunRow: StoredRow {
+  var id: Int64
+  var key: String
+  var conditions: String
+  var command: String
+  var costs: String
+  var peakMemory: Int?
+}
+
+private struct QuestionRow: StoredRow {
+  var id: String
+  var category: String
+  var language: String?
+  var turns: String
+  var tooLong: Bool
+}
+
+private struct AnswerRow: StoredRow {
+  var question: String
+  var turn: Int
+  var repetition: Int
+  var configuration: String
+  var place: Int
+  var prompt: String
+  var tokens: String
+  var text: String
+  var finish: String?
+  var sharedPromptSeconds: Double
+  var ownPromptSeconds: Double
+  var joules: Double?
+  var statistics: String
+}
+
+private struct TokenRow: StoredRow {
+  var id: Int32
+  var bytes: Data
+}
+
 extension RunDatabase {
   /// All runs, the oldest first.
   public func runs() throws -> [StoredRun] {
-    try read { try Row.fetchAll($0, sql: "SELECT * FROM run ORDER BY id") }.map(run)
+    try read { try RunRow.fetchAll($0, sql: "SELECT * FROM run ORDER BY id") }.map(run)
   }
 
   func run(key: String) throws -> StoredRun? {
-    try read { try Row.fetchOne($0, sql: "SELECT * FROM run WHERE key = ?", arguments: [key]) }
+    try read { try RunRow.fetchOne($0, sql: "SELECT * FROM run WHERE key = ?", arguments: [key]) }
       .map(run)
   }
 
-  private func run(_ row: Row) throws -> StoredRun {
+  private func run(_ row: RunRow) throws -> StoredRun {
     StoredRun(
-      id: row["id"], key: row["key"], conditions: try json(row["conditions"], "run.conditions"),
-      command: try json(row["command"], "run.command"), costs: try json(row["costs"], "run.costs"),
-      peakMemory: row["peak_memory"])
+      id: row.id, key: row.key, conditions: try json(row.conditions, "run.conditions"),
+      command: try json(row.command, "run.command"), costs: try json(row.costs, "run.costs"),
+      peakMemory: row.peakMemory)
   }
 
   private func json<Value: Decodable>(_ text: String, _ field: String) throws -> Value {
@@ -48,16 +95,16 @@ extension RunDatabase {
   /// their prompts are longer than the model's context.
   public func questions(of run: StoredRun) throws -> (questions: [Question], tooLong: [String]) {
     let rows = try read {
-      try Row.fetchAll(
+      try QuestionRow.fetchAll(
         $0, sql: "SELECT * FROM question WHERE run = ? ORDER BY number, id", arguments: [run.id])
     }
     return (
       try rows.map {
         Question(
-          id: $0["id"], category: $0["category"], language: $0["language"],
-          turns: try json($0["turns"], "question.turns"))
+          id: $0.id, category: $0.category, language: $0.language,
+          turns: try json($0.turns, "question.turns"))
       },
-      rows.filter { $0["too_long"] }.map { $0["id"] }
+      rows.filter(\.tooLong).map(\.id)
     )
   }
 
@@ -95,7 +142,7 @@ extension RunDatabase {
   /// Answers of a run, without their steps, in the order in which they were written.
   public func answers(of run: StoredRun, configuration: String? = nil) throws -> [Answer] {
     try read { database in
-      try Row.fetchAll(
+      try AnswerRow.fetchAll(
         database,
         sql: """
           SELECT * FROM answer WHERE run = ? AND configuration = ifnull(?, configuration)
@@ -104,16 +151,15 @@ extension RunDatabase {
     }.map(answer)
   }
 
-  func answer(_ row: Row) throws -> Answer {
+  private func answer(_ row: AnswerRow) throws -> Answer {
     Answer(
-      AnswerKey(
-        question: row["question"], turn: row["turn"], repetition: row["repetition"],
-        configuration: row["configuration"]),
-      place: row["place"], prompt: try json(row["prompt"], "answer.prompt"),
-      tokens: try json(row["tokens"], "answer.tokens"), text: row["text"], finish: row["finish"],
-      sharedPromptSeconds: row["shared_prompt_seconds"],
-      ownPromptSeconds: row["own_prompt_seconds"], joules: row["joules"],
-      statistics: try json(row["statistics"], "answer.statistics"), steps: [])
+      key: AnswerKey(
+        question: row.question, turn: row.turn, repetition: row.repetition,
+        configuration: row.configuration),
+      place: row.place, prompt: try json(row.prompt, "answer.prompt"),
+      tokens: try json(row.tokens, "answer.tokens"), text: row.text, finish: row.finish,
+      sharedPromptSeconds: row.sharedPromptSeconds, ownPromptSeconds: row.ownPromptSeconds,
+      joules: row.joules, statistics: try json(row.statistics, "answer.statistics"), steps: [])
   }
 
   /// The steps of one answer; none where it is not there.
@@ -145,9 +191,9 @@ extension RunDatabase {
   /// What the tokens of a run stand for.
   public func tokens(of run: StoredRun) throws -> [Int32: [UInt8]] {
     let rows = try read {
-      try Row.fetchAll($0, sql: "SELECT id, bytes FROM token WHERE run = ?", arguments: [run.id])
+      try TokenRow.fetchAll(
+        $0, sql: "SELECT id, bytes FROM token WHERE run = ?", arguments: [run.id])
     }
-    return Dictionary(
-      rows.map { ($0["id"] as Int32, Array($0["bytes"] as Data)) }, uniquingKeysWith: { $1 })
+    return Dictionary(rows.map { ($0.id, Array($0.bytes)) }, uniquingKeysWith: { $1 })
   }
 }

@@ -88,6 +88,10 @@ public final class RunDatabase: Sendable {
     } catch let error as DatabaseError {
       throw EvaluationError.file(
         path: path ?? "memory", reason: error.message ?? "SQLite error \(error.resultCode)")
+    } catch let error as RowDecodingError {
+      throw EvaluationError.field(
+        path: path ?? "memory", field: "row", expected: "values as Nunchi writes them",
+        found: error.description)
     }
   }
 
@@ -113,7 +117,7 @@ public final class RunDatabase: Sendable {
             command TEXT NOT NULL,          -- JSON, the arguments
             costs TEXT NOT NULL,            -- JSON, what passes of the target cost
             peak_memory INTEGER             -- bytes
-          );
+          ) STRICT;
 
           CREATE TABLE question (
             run INTEGER NOT NULL REFERENCES run (id),
@@ -124,7 +128,7 @@ public final class RunDatabase: Sendable {
             turns TEXT NOT NULL,            -- JSON
             too_long INTEGER NOT NULL DEFAULT 0,
             PRIMARY KEY (run, id)
-          );
+          ) STRICT;
 
           CREATE TABLE answer (
             id INTEGER PRIMARY KEY,
@@ -144,21 +148,21 @@ public final class RunDatabase: Sendable {
             statistics TEXT NOT NULL,       -- JSON, computed from the steps
             UNIQUE (run, question, turn, repetition, configuration),
             FOREIGN KEY (run, question) REFERENCES question (run, id)
-          );
+          ) STRICT;
 
           CREATE TABLE step (
             answer INTEGER NOT NULL REFERENCES answer (id) ON DELETE CASCADE,
             number INTEGER NOT NULL,
             trace TEXT NOT NULL,            -- JSON
             PRIMARY KEY (answer, number)
-          ) WITHOUT ROWID;
+          ) STRICT, WITHOUT ROWID;
 
           CREATE TABLE token (
             run INTEGER NOT NULL REFERENCES run (id),
             id INTEGER NOT NULL,
             bytes BLOB NOT NULL,
             PRIMARY KEY (run, id)
-          ) WITHOUT ROWID;
+          ) STRICT, WITHOUT ROWID;
           """)
     }
     migrator.registerMigration("judgements") { database in
@@ -177,7 +181,7 @@ public final class RunDatabase: Sendable {
             text TEXT NOT NULL,
             rating INTEGER,                 -- neither: no verdict
             winner TEXT
-          );
+          ) STRICT;
           CREATE UNIQUE INDEX judged ON judgement
             (judge, version, question, turn, first, ifnull(second, ''));
           """)
