@@ -16,7 +16,7 @@ tree.pruning.strategy = .threshold
 tree.pruning.threshold = 0.2
 
 var choice = DrafterChoice(named: "affine-tree")
-choice.trainedFolder = draft.folder
+choice.trainedFolders = [draft.folder]
 choice.affineTree = tree
 
 let messages = [ChatMessage(role: "user", content: "Name ten animals that live in the sea.")]

@@ -12,6 +12,7 @@ public struct DrafterSettings: Sendable {
   public var suffix = SuffixDrafter.Configuration()
   /// Past outputs for the suffix drafter to match in, if it is to.
   public var suffixStore: SuffixStore?
+  public var nGram = NGramDrafter.Configuration()
   public var retrieval = RetrievalDrafter.Configuration()
   /// What the retrieval drafter retrieves from.
   public var datastore: Datastore?
@@ -22,12 +23,16 @@ public struct DrafterSettings: Sendable {
   /// The small model of the draft-model drafter.
   public var draftModel: (any LanguageModel)?
   public var draftModelConfiguration = DraftModelConfiguration()
+  /// What the draft model's output head is cut to, by the language of the text; nil leaves it whole.
+  public var draftVocabularies: DraftVocabularies?
   /// Of the affine-aligned draft tree; nil grows it by the draft model's own probabilities.
   public var affineTree: AffineTree?
   /// For experiments that know what will be generated.
   public var knownText: KnownText?
-  /// What the trained drafters draft with.
-  public var trained: TrainedDrafter?
+  /// What the trained drafters draft with. Among several tiny language models the text chooses.
+  public var trained: [TrainedDrafter] = []
+  /// What a tiny language model learns while it drafts; nil lets it stay as it is.
+  public var adaptation: HeadAdaptation?
   /// How the tree of a trained drafter grows; nil leaves each its own.
   public var trainedShape: DraftShape?
   /// Of a draft model with another vocabulary; its length and confidence are those here.
@@ -37,7 +42,17 @@ public struct DrafterSettings: Sendable {
   public var seed: UInt64 = 0
 
   /// The model of a trained drafter that is a tiny language model.
-  public var tinyLM: TransformerModel? { (trained?.weights as? TinyLM)?.model }
+  public var tinyLM: TransformerModel? {
+    trained.lazy.compactMap { ($0.weights as? TinyLM)?.model }.first
+  }
+
+  /// The draft model as it drafts for one sequence.
+  var draftingModel: (any LanguageModel)? {
+    guard let draftVocabularies, let model = draftModel as? TransformerModel else {
+      return draftModel
+    }
+    return LanguageHeadModel(model, draftVocabularies)
+  }
 
   public init(length: Int? = nil, capacity: Int = 4096, draftModel: (any LanguageModel)? = nil) {
     self.length = length
@@ -90,7 +105,7 @@ public enum DrafterRegistry {
     ] + trainedEntries
 
   /// What `auto` stands for: drafters that need no further file or model and pay somewhere, and
-  /// before them a trained one where there is one.
+  /// before them the trained ones that there are.
   public static let automatic = ["suffix", "recycling"]
 
   /// The drafters of several names, `auto` among them or not; each is made once. A draft model
@@ -99,7 +114,7 @@ public enum DrafterRegistry {
   public static func make(names: [String], _ settings: DrafterSettings) throws -> [any Drafter] {
     let crosses = settings.crossVocabulary.bridge != nil
     var made: [String] = []
-    let all = (settings.trained.map { [$0.method] } ?? []) + automatic
+    let all = settings.trained.map(\.method) + automatic
     for name in names.flatMap({ $0 == "auto" ? all : [$0] }) {
       let name = name == "draft-model" && crosses ? "cross-vocabulary" : name
       if !made.contains(name) { made.append(name) }

@@ -1,3 +1,4 @@
+import Drafters
 import Nunchi
 
 /// How a question is put to the model.
@@ -73,5 +74,57 @@ public struct BenchmarkConfiguration: Sendable {
     return GenerationOptions(
       drafter: drafter, draftLength: draftLength, sampling: sampling,
       maxTokens: settings.maxTokens)
+  }
+}
+
+/// Drafters as commands and experiments name them: registry names divided by commas, a trained one
+/// with `=FOLDER` behind it (`suffix,eagle=large`), a draft model with that of its vocabularies by
+/// language, affine-tree with `=FILE`; `adapt=FILE` among them lets a tiny-lm learn while it drafts.
+public struct NamedDrafter: Sendable {
+  /// Without the paths.
+  public let names: String
+  /// Of trained drafters, by name, where they are given.
+  public let folders: [(name: String, path: String)]
+  /// What a tiny language model learns goes there (`adapt=FILE`), where it is to learn.
+  public let adaptation: String?
+  /// Of a draft model's vocabularies by language, where they are given.
+  public let vocabularies: String?
+  /// The settings of affine-tree, where they are given.
+  public let treeFile: String?
+
+  private static let tree = "affine-tree"
+  private static let adapt = "adapt"
+  private static let draftModels = ["draft-model", "cross-vocabulary"]
+
+  public init(_ text: String) {
+    var names: [String] = []
+    var paths: [(name: String, path: String)] = []
+    for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let parts = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        .map(String.init)
+      if parts[0] != Self.adapt || parts.count == 1 { names.append(parts[0]) }
+      if parts.count > 1 { paths.append((parts[0], parts[1])) }
+    }
+    self.names = names.joined(separator: ",")
+    let others = [Self.tree, Self.adapt] + Self.draftModels
+    folders = paths.filter { !others.contains($0.name) }
+    adaptation = paths.first { $0.name == Self.adapt }?.path
+    vocabularies = paths.first { Self.draftModels.contains($0.name) }?.path
+    treeFile = paths.first { $0.name == Self.tree }?.path
+  }
+
+  public var hasAffineTree: Bool { names.split(separator: ",").contains { $0 == Self.tree } }
+
+  /// - Throws: what is wrong with the settings of an affine tree.
+  public func choice(draftModel: Model?) throws -> DrafterChoice {
+    var choice = DrafterChoice(named: names, draftModel: draftModel)
+    choice.affineTree = try treeFile.map(AffineTreeConfiguration.init(path:))
+    choice.trainedFolders = folders.map(\.path)
+    choice.settings.adaptation = try adaptation.map { try HeadAdaptation(path: $0) }
+    if let vocabularies, let draftModel {
+      choice.settings.draftVocabularies = try DraftVocabularies(
+        folder: vocabularies, vocabularySize: draftModel.transformer.vocabularySize)
+    }
+    return choice
   }
 }

@@ -31,11 +31,15 @@ public struct Suite: Sendable, Equatable {
 
   /// The first questions.
   /// - Parameters:
+  ///   - languages: those wanted; none takes all.
   ///   - perCategory: the most of each category of each language; nil takes all.
   ///   - limit: the most in all, after that; nil takes all.
-  public func selection(perCategory: Int? = nil, limit: Int? = nil) -> [Question] {
+  public func selection(
+    languages: [String] = [], perCategory: Int? = nil, limit: Int? = nil
+  ) -> [Question] {
     var taken: [[String]: Int] = [:]
     let selected = questions.filter { question in
+      guard languages.isEmpty || languages.contains(question.language ?? "") else { return false }
       let key = [question.language ?? "", question.category]
       taken[key, default: 0] += 1
       return taken[key, default: 0] <= perCategory ?? .max

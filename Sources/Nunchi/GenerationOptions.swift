@@ -72,10 +72,11 @@ public struct DrafterChoice: Sendable {
   public var names: [String] { didSet { sessions = DraftSessions() } }
   /// The model of the draft-model drafter.
   public var draftModel: Model? { didSet { sessions = DraftSessions() } }
-  /// The folder of a trained drafter; nil takes one that was trained here or shipped for the
-  /// target, where a name asks for it or `auto` finds it.
-  public var trainedFolder: String? { didSet { sessions = DraftSessions() } }
-  /// Whether `auto` drafts with a trained drafter that is at hand.
+  /// The folders of trained drafters, each of another method, or several tiny language models, among
+  /// which the text chooses; a method that has none takes one that was trained here or shipped for
+  /// the target, where a name asks for it or `auto` finds it.
+  public var trainedFolders: [String] = [] { didSet { sessions = DraftSessions() } }
+  /// Whether `auto` drafts with trained drafters that are at hand.
   public var usesTrained = true { didSet { sessions = DraftSessions() } }
   /// The affine-aligned draft tree with the files that it names; nil grows it by the draft model's
   /// own probabilities.
@@ -132,7 +133,7 @@ public struct DrafterChoice: Sendable {
   public func settings(for target: Model) throws -> DrafterSettings {
     var settings = settings
     settings.target = target.transformer
-    if settings.trained == nil { settings.trained = try trained(for: target) }
+    if settings.trained.isEmpty { settings.trained = try trained(for: target) }
     settings.draftModel = draftModel?.transformer
     if let affineTree, let draft = draftModel?.transformer ?? settings.tinyLM {
       settings.affineTree = try AffineTree(
@@ -145,22 +146,29 @@ public struct DrafterChoice: Sendable {
     return settings
   }
 
-  private func trained(for target: Model) throws -> TrainedDrafter? {
-    let method = names.first(where: DrafterRegistry.trained.contains)
-    let drafts = names.contains("auto") || (names.contains("affine-tree") && trainedFolder != nil)
-    guard method != nil || drafts else { return nil }
-    if let trainedFolder {
-      let drafter = try target.trainedDrafter(folder: trainedFolder)
-      if let method, drafter.method != method {
+  private func trained(for target: Model) throws -> [TrainedDrafter] {
+    let methods = names.filter(DrafterRegistry.trained.contains)
+    let takesAny = names.contains("auto")
+    var found: [TrainedDrafter] = []
+    for folder in trainedFolders where takesAny || !methods.isEmpty || names.contains("affine-tree")
+    {
+      let drafter = try target.trainedDrafter(folder: folder)
+      guard takesAny || methods.isEmpty || methods.contains(drafter.method) else {
         throw NunchiError.noTrainedDrafter(
-          method: method, model: target.name, found: "\(drafter.method) in \(trainedFolder)")
+          method: methods.joined(separator: ", "), model: target.name,
+          found: "\(drafter.method) in \(folder)")
       }
-      return drafter
+      found.append(drafter)
     }
-    guard let method else { return usesTrained ? try target.trainedDrafter() : nil }
-    guard let drafter = try target.trainedDrafter(method: method) else {
-      throw NunchiError.noTrainedDrafter(method: method, model: target.name, found: "none")
+    for method in methods where !found.contains(where: { $0.method == method }) {
+      guard let drafter = try target.trainedDrafter(method: method) else {
+        throw NunchiError.noTrainedDrafter(method: method, model: target.name, found: "none")
+      }
+      found.append(drafter)
     }
-    return drafter
+    if takesAny, usesTrained, trainedFolders.isEmpty, methods.isEmpty {
+      found += try target.automaticDrafters()
+    }
+    return found
   }
 }

@@ -9,8 +9,19 @@ extension Model {
   /// - Parameter method: the registry name that it must have; nil takes the first.
   /// - Throws: `StoreError`, `LanguageModelError` or `ModelFileError` when its files are damaged.
   public func trainedDrafter(method: String? = nil) throws -> TrainedDrafter? {
+    try trainedDrafter { method == nil || $0 == method }
+  }
+
+  /// What `auto` drafts with: one of the drafters at hand that compute, and one that looks up.
+  func automaticDrafters() throws -> [TrainedDrafter] {
+    let lookUp = "ngram-lm"
+    return [try trainedDrafter { $0 != lookUp }, try trainedDrafter { $0 == lookUp }]
+      .compactMap { $0 }
+  }
+
+  private func trainedDrafter(where isWanted: (String) -> Bool) throws -> TrainedDrafter? {
     for folder in TrainedDrafterShelf.folders {
-      guard let card = try? DrafterCard(folder: folder), method == nil || card.method == method,
+      guard let card = try? DrafterCard(folder: folder), isWanted(card.method),
         try isTarget(of: card)
       else { continue }
       return try trainedDrafter(folder: folder)

@@ -46,6 +46,7 @@ public final class TextGenerator {
   private var isFinished = true
   /// Gets the output when the generation ends.
   private var suffixStore: SuffixStore?
+  private var adaptation: HeadAdaptation?
 
   /// - Parameter contextLength: the most tokens of a sequence, prompt and output; memory for
   ///   their keys and values is set aside. At most the model's own context is used.
@@ -64,6 +65,7 @@ public final class TextGenerator {
   public func begin(prompt: [Int32], options: GenerationOptions, continuing: Bool = true) throws {
     isFinished = true
     suffixStore = options.drafter.settings.suffixStore
+    adaptation = options.drafter.settings.adaptation
     stops = try StopStrings(options.stop)
     detokenizer = StreamingDetokenizer(tokenizer: model.tokenizer, continuing: continuing)
     text = ""
@@ -110,7 +112,10 @@ public final class TextGenerator {
 
   private func take(_ step: [Int32]?) throws -> String {
     let shown = step.map(show) ?? finish("")
-    if isFinished { try suffixStore?.append(Array(generator.output)) }
+    if isFinished {
+      try suffixStore?.append(Array(generator.output))
+      try adaptation?.save()
+    }
     return shown
   }
 

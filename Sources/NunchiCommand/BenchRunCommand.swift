@@ -63,8 +63,8 @@ extension BenchCommand {
     @Option(
       name: .customLong("drafter"),
       help: ArgumentHelp(
-        "Who drafts; may be given several times, a trained one with =FOLDER behind it, affine-tree "
-          + "with =FILE. "
+        "Who drafts; may be given several times, a trained one with =FOLDER behind its name, "
+          + "affine-tree with =FILE. "
           + "\(Self.defaultDrafter) if not given.",
         valueName: "drafter"))
     var drafters: [String] = []
@@ -115,17 +115,6 @@ extension BenchCommand {
 
     private var chosenDrafters: [String] { drafters.isEmpty ? [Self.defaultDrafter] : drafters }
 
-    /// A drafter's names, and the folder of the trained one among them, or the file of affine-tree,
-    /// if it is given.
-    private static func parts(_ drafter: String) -> (names: String, path: String?) {
-      let parts = drafter.split(separator: "=", maxSplits: 1).map(String.init)
-      return (parts.first ?? "", parts.count > 1 ? parts[1] : nil)
-    }
-
-    private static func hasAffineTree(_ names: String) -> Bool {
-      names.split(separator: ",").contains("affine-tree")
-    }
-
     func validate() throws {
       if let threads, !(1...1024).contains(threads) {
         throw ValidationError("--threads: expected 1 to 1024, found \(threads)")
@@ -139,13 +128,9 @@ extension BenchCommand {
         throw ValidationError("expected a model, or --endpoint URL --model NAME; found neither")
       }
       for drafter in endpoint == nil ? chosenDrafters : [] {
-        let (names, path) = Self.parts(drafter)
         try GenerationArguments.validate(
-          drafter: names, hasDraftModel: draftModel != nil, hasTrained: trained != nil,
+          NamedDrafter(drafter), hasDraftModel: draftModel != nil, hasTrained: trained != nil,
           hasDatastore: datastore != nil)
-        if let path, !Self.hasAffineTree(names) {
-          try GenerationArguments.validate(trained: path, drafter: names)
-        }
       }
       if let twice = Set(drafters).first(where: { name in drafters.count { $0 == name } > 1 }) {
         throw ValidationError("--drafter \(twice): expected once, found several times")
@@ -200,14 +185,9 @@ extension BenchCommand {
       let run = try BenchmarkRun(
         model: model,
         drafters: try chosenDrafters.map {
-          let (names, path) = Self.parts($0)
-          var choice = DrafterChoice(named: names, draftModel: draft)
-          if Self.hasAffineTree(names) {
-            choice.affineTree = try path.map(AffineTreeConfiguration.init(path:))
-            choice.trainedFolder = trained
-          } else {
-            choice.trainedFolder = path
-          }
+          let drafter = NamedDrafter($0)
+          var choice = try drafter.choice(draftModel: draft)
+          if drafter.hasAffineTree, let trained { choice.trainedFolders.append(trained) }
           choice.settings.datastore = store
           return BenchmarkConfiguration(name: $0, drafter: choice)
         }, settings: settings, questions: questions.map(\.question))

@@ -18,6 +18,7 @@ struct DataCommand: AsyncParsableCommand {
     subcommands: [
       DataCorpusCommand.self, DataTextPromptsCommand.self, DataPromptsCommand.self,
       DataSelfDistilCommand.self, DataMergeCommand.self, DataHiddenStatesCommand.self,
+      DataVocabularyCommand.self,
     ])
 }
 

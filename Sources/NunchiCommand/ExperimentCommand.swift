@@ -48,7 +48,7 @@ struct GridExperimentCommand: AsyncParsableCommand {
   @Option(help: "The model that drafts, in place of the file's.")
   var draft: [String] = []
 
-  @Option(help: "Who drafts, in place of the file's.")
+  @Option(help: "Who drafts, in place of the file's; a trained one with =FOLDER behind it.")
   var drafter: [String] = []
 
   @Option(help: "The questions, in place of the file's.")
@@ -89,8 +89,7 @@ struct GridExperimentCommand: AsyncParsableCommand {
       try definition.check(path: name)
       for drafter in definition.drafters {
         try GenerationArguments.validate(
-          drafter: drafter, hasDraftModel: !definition.draftModels.isEmpty, hasTrained: false,
-          hasDatastore: false)
+          NamedDrafter(drafter), hasDraftModel: !definition.draftModels.isEmpty)
       }
       return definition
     }

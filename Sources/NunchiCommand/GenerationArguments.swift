@@ -1,5 +1,6 @@
 import ArgumentParser
 import Drafters
+import Evaluation
 import Nunchi
 import Sampling
 import Speculation
@@ -28,10 +29,26 @@ struct GenerationArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The folder of a trained drafter.",
-      discussion: "One that 'nunchi train' made for the model, or that is shipped, if not given.",
+      "The folder of a trained drafter; may be given several times.",
+      discussion:
+        "One that 'nunchi train' made for the model, or that is shipped, if not given. Among several "
+        + "tiny-lm the language of the text chooses.",
       valueName: "folder"))
-  var trained: String?
+  var trained: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "A file for what a tiny-lm learns of the target while it drafts.",
+      discussion: "It goes on with what the file has. Without it, nothing is learned.",
+      valueName: "file"))
+  var adapt: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The folder of a draft model's vocabularies by language.",
+      discussion: "'nunchi data vocabulary' makes it. The draft model's output is cut to the "
+        + "language that is written.", valueName: "folder"))
+  var draftVocabulary: String?
 
   @Option(
     help: ArgumentHelp(
@@ -98,7 +115,7 @@ struct GenerationArguments: ParsableArguments {
   func validate() throws {
     if let drafter {
       let usesModel = try Self.validate(
-        drafter: drafter, hasDraftModel: draftModel != nil, hasTrained: trained != nil,
+        drafter: drafter, hasDraftModel: draftModel != nil, hasTrained: !trained.isEmpty,
         hasDatastore: datastore != nil)
       if !usesModel, let draftModel {
         throw ValidationError(
@@ -109,7 +126,13 @@ struct GenerationArguments: ParsableArguments {
       throw ValidationError(
         "--affine-tree \(affineTree): expected --drafter affine-tree, found \(drafter ?? "none")")
     }
-    if let trained, let drafter { try Self.validate(trained: trained, drafter: drafter) }
+    if let drafter {
+      for folder in trained { try Self.validate(trained: folder, drafter: drafter) }
+    }
+    if let draftVocabulary, draftModel == nil {
+      throw ValidationError(
+        "--draft-vocabulary \(draftVocabulary): expected --draft-model MODEL, found none")
+    }
     if let draftLength, !(0...128).contains(draftLength) {
       throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
     }
@@ -117,7 +140,7 @@ struct GenerationArguments: ParsableArguments {
       do { _ = try DraftShape(parsing: draftTree) } catch {
         throw ValidationError("--\(error)")
       }
-      if draftModel == nil, trained == nil, !Self.usesTrained(drafter ?? "none") {
+      if draftModel == nil, trained.isEmpty, !Self.usesTrained(drafter ?? "none") {
         throw ValidationError("--draft-tree \(draftTree): expected --draft-model MODEL, found none")
       }
     }
@@ -138,6 +161,22 @@ struct GenerationArguments: ParsableArguments {
       _ = try sampling()
     } catch {
       throw ValidationError("\(error)")
+    }
+  }
+
+  /// Refuses names that there are not, drafters without what they need, and a folder that is none's.
+  static func validate(
+    _ drafter: NamedDrafter, hasDraftModel: Bool, hasTrained: Bool = false,
+    hasDatastore: Bool = false
+  ) throws {
+    try validate(
+      drafter: drafter.names, hasDraftModel: hasDraftModel, hasTrained: hasTrained,
+      hasDatastore: hasDatastore)
+    let trained = ["auto"] + DrafterRegistry.trained
+    for (name, path) in drafter.folders where !trained.contains(name) {
+      throw ValidationError(
+        "--drafter \(name)=\(path): expected one of \(trained.joined(separator: ", ")) before =, "
+          + "found \(name)")
     }
   }
 
@@ -190,7 +229,12 @@ struct GenerationArguments: ParsableArguments {
     var choice = DrafterChoice(
       named: drafter ?? (draftModel == nil ? "auto" : "auto,draft-model"),
       draftModel: try draftModel.map { try loadModel($0, sharing: target) })
-    choice.trainedFolder = trained
+    choice.trainedFolders = trained
+    choice.settings.adaptation = try adapt.map { try HeadAdaptation(path: $0) }
+    if let draftVocabulary, let draft = choice.draftModel {
+      choice.settings.draftVocabularies = try DraftVocabularies(
+        folder: draftVocabulary, vocabularySize: draft.transformer.vocabularySize)
+    }
     choice.settings.crossVocabulary.method = crossVocabulary
     if let draftTree {
       choice.settings.draftModelConfiguration.shape = try DraftShape(parsing: draftTree)

@@ -132,7 +132,7 @@ extension TrainingDraft {
     let shown = URL(fileURLWithPath: name).lastPathComponent
     if try DrafterCard(folder: name)?.method == "tiny-lm" {
       var settings = DrafterSettings()
-      settings.trained = try target.trainedDrafter(folder: name)
+      settings.trained = [try target.trainedDrafter(folder: name)]
       if let tiny = settings.tinyLM {
         self.init(
           model: tiny, name: shown,

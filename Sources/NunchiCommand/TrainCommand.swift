@@ -23,7 +23,7 @@ struct TrainCommand: AsyncParsableCommand {
     subcommands: [
       TrainEagleCommand.self, TrainEagle3Command.self, TrainMedusaCommand.self,
       TrainHydraCommand.self, TrainTinyLMCommand.self, TrainAlignmentCommand.self,
-      TrainPredictorCommand.self,
+      TrainPredictorCommand.self, TrainNGramCommand.self,
     ])
 }
 

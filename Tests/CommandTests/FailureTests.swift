@@ -16,9 +16,11 @@ extension CommandTests {
         (generate + ["another"], "Unexpected argument 'another'"),
         (
           generate + ["--drafter", "crystal-ball"],
-          "--drafter: expected one of auto, none, prompt-lookup, recycling, suffix, rest, lookahead, "
-            + "draft-model, affine-tree, cross-vocabulary, layer-skip, early-exit, medusa, hydra, eagle, eagle3, "
-            + "tiny-lm, found crystal-ball"
+          """
+          --drafter: expected one of auto, none, prompt-lookup, recycling, suffix, rest, lookahead, \
+          draft-model, affine-tree, cross-vocabulary, layer-skip, early-exit, medusa, hydra, eagle, \
+          eagle3, tiny-lm, ngram-lm, found crystal-ball
+          """
         ),
         (generate + ["--drafter", "draft-model"], "expected --draft-model MODEL"),
         (
@@ -36,6 +38,21 @@ extension CommandTests {
             "--out", "results",
           ],
           "expected one of --draft-model and --trained, found none"
+        ),
+        (
+          generate + ["--draft-vocabulary", "lists"],
+          "--draft-vocabulary lists: expected --draft-model MODEL, found none"
+        ),
+        (
+          ["train", "ngram-lm", "--target", CommandTests.model],
+          "--data: expected a file, found none"
+        ),
+        (
+          ["bench", "run", CommandTests.model, "--suite", "q.jsonl", "--drafter", "suffix=here"],
+          """
+          --drafter suffix=here: expected one of auto, medusa, hydra, eagle, eagle3, tiny-lm, \
+          ngram-lm before =, found suffix
+          """
         ),
         (generate + ["--draft-length=-1"], "--draft-length: expected 0 to 128, found -1"),
         (generate + ["--draft-length", "-1"], "--draft-length"),

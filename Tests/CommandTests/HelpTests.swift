@@ -102,7 +102,7 @@ extension CommandTests {
           --drafter <drafter>     Who drafts: auto, none, prompt-lookup, recycling,
                                   suffix, rest, lookahead, draft-model, affine-tree,
                                   cross-vocabulary, layer-skip, early-exit, medusa,
-                                  hydra, eagle, eagle3, tiny-lm.
+                                  hydra, eagle, eagle3, tiny-lm, ngram-lm.
                 Several, divided by commas, draft together. auto is suffix,recycling
                 and a drafter trained for the model where there is one, as far as they
                 pay; it is the default, with draft-model if --draft-model is given.
@@ -112,9 +112,18 @@ extension CommandTests {
           --affine-tree <file>    How the affine-tree drafter drafts: a YAML file with
                                   its tree, alignment and predictor.
                 By the draft model's own probabilities if not given.
-          --trained <folder>      The folder of a trained drafter.
+          --trained <folder>      The folder of a trained drafter; may be given several
+                                  times.
                 One that 'nunchi train' made for the model, or that is shipped, if not
-                given.
+                given. Among several tiny-lm the language of the text chooses.
+          --adapt <file>          A file for what a tiny-lm learns of the target while
+                                  it drafts.
+                It goes on with what the file has. Without it, nothing is learned.
+          --draft-vocabulary <folder>
+                                  The folder of a draft model's vocabularies by
+                                  language.
+                'nunchi data vocabulary' makes it. The draft model's output is cut to
+                the language that is written.
           --cross-vocabulary <cross-vocabulary>
                                   How a draft model of another vocabulary drafts: auto,
                                   slem or tli. (values: auto, slem, tli; default: auto)
@@ -209,6 +218,11 @@ extension CommandTests {
             "--repeat", "--out", "--output", "--threads",
           ]
         ),
+        (
+          ["train", "ngram-lm"],
+          ["--target", "--data", "--language", "--out", "--config", "--context", "--minimum-count"]
+        ),
+        (["data", "vocabulary"], ["--model", "--data", "--language", "--coverage", "--out"]),
         (["experiment", "scaling"], ["--config", "--from", "--run", "--drafter", "--out"]),
         (
           ["bench", "speed"],

@@ -41,6 +41,57 @@ extension CommandTests {
       }
     }
 
+    @Test("texts of two languages become a drafter and vocabularies, and the words stay the same")
+    func languages() async throws {
+      try await withTemporaryFolder { folder in
+        let texts = (0..<60).flatMap { number in
+          [
+            #"{"text": "The quick brown fox number \#(number) jumps over the lazy dog. ", "language": "en"}"#,
+            #"{"text": "빠른 갈색 여우 \#(number)마리가 게으른 개를 뛰어넘습니다. 눈치가 빠릅니다.", "language": "ko"}"#,
+          ]
+        }
+        let data = try write(texts.joined(separator: "\n"), to: "texts.jsonl", in: folder)
+        let drafter = folder.appendingPathComponent("ngrams").path
+        let trained = try await nunchi([
+          "train", "ngram-lm", "--target", CommandTests.model, "--data", data, "--out", drafter,
+        ])
+        #expect(trained.code == 0, "\(trained.errors)")
+        #expect(trained.output.contains("en ") && trained.output.contains("ko "))
+        var written: [String] = []
+        for arguments in [
+          ["--drafter", "none"], ["--drafter", "ngram-lm", "--trained", drafter],
+          ["--drafter", "suffix,ngram-lm", "--trained", drafter],
+        ] {
+          let run = try await nunchi(
+            ["generate", CommandTests.model, "빠른 갈색 여우", "--max-tokens", "24", "--json"]
+              + arguments)
+          #expect(run.code == 0, "\(run.errors)")
+          let report = try run.json(GenerationReport.self)
+          written.append(report.text)
+        }
+        #expect(Set(written).count == 1)
+        let lists = folder.appendingPathComponent("lists").path
+        let listed = try await nunchi([
+          "data", "vocabulary", "--model", CommandTests.model, "--data", data, "--out", lists,
+        ])
+        #expect(listed.code == 0, "\(listed.errors)")
+        let cut = try await nunchi([
+          "generate", CommandTests.model, "빠른 갈색 여우", "--max-tokens", "24", "--json",
+          "--draft-model", CommandTests.model, "--drafter", "draft-model", "--draft-vocabulary",
+          lists,
+        ])
+        #expect(cut.code == 0, "\(cut.errors)")
+        let report = try cut.json(GenerationReport.self)
+        #expect(report.text == written[0])
+        let wrong = try await nunchi([
+          "train", "ngram-lm", "--target", CommandTests.model, "--data", data, "--language", "fi",
+          "--out", drafter,
+        ])
+        #expect(wrong.code == 1)
+        #expect(wrong.errors.contains("language: expected one of the data's, found fi"))
+      }
+    }
+
     @Test("an experiment ends in the kit's table, plots and a page, and is not measured twice")
     func experiment() async throws {
       try await withTemporaryFolder { folder in

@@ -160,7 +160,7 @@ import Testing
           return [try entry.make(settings)]
         }
       })
-    suite.settings.trained = trained
+    suite.settings.trained = [trained]
     suite.costs = try VerificationCosts(points: [
       .init(rows: 1, seconds: 1), .init(rows: 16, seconds: 2),
     ])

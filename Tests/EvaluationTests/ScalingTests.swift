@@ -101,12 +101,12 @@ import Testing
     #expect(Set(definition.arms.map(\.name)).count == definition.arms.count)
   }
 
-  @Test("the seven of the laboratory are there")
+  @Test("those of the laboratory are there")
   func names() {
     #expect(
       ExperimentDefinition.shipped == [
         "draft-length", "language", "max-tokens", "prompt-length", "size-comparison",
-        "temperature", "tree-shape",
+        "target-comparison", "temperature", "tree-shape",
       ])
   }
 
@@ -119,6 +119,7 @@ import Testing
       ("temperatures: [-1]", "temperatures: expected numbers from 0 up"),
       ("drafters: [none]", "drafters: expected drafters"), ("x: size", "x"),
       ("colour: 3", "colour"),
+      ("by: moon", "by"),
       ("draft_trees: [bush]", "draft-tree: expected chain"), ("repeats: 0", "repeats: expected 1"),
     ])
   func refused(line: String, message: String) throws {
@@ -144,5 +145,29 @@ import Testing
     definition.temperatures = [0, 1]
     #expect(definition.cells.count == 8)
     #expect(definition.arms.map(\.name) == ["d n=1", "d n=2", "d n=4", "e n=1", "e n=2", "e n=4"])
+  }
+
+  @Test("a suite can be asked in some of its languages")
+  func languages() throws {
+    let suite = try Suite(path: "multilingual")
+    let chosen = suite.selection(languages: ["ko", "de"], perCategory: 1)
+    #expect(Set(chosen.map(\.language)) == ["ko", "de"])
+    #expect(chosen.count < suite.selection(perCategory: 1).count)
+    #expect(suite.selection(languages: ["xx"]).isEmpty)
+  }
+
+  @Test("drafters are named with their files, each behind its own name")
+  func namedDrafters() {
+    let named = NamedDrafter("suffix,eagle=a/b,ngram-lm=c,draft-model=lists,adapt=learned")
+    #expect(named.names == "suffix,eagle,ngram-lm,draft-model")
+    #expect(named.folders.map(\.name) == ["eagle", "ngram-lm"])
+    #expect(named.folders.map(\.path) == ["a/b", "c"])
+    #expect(named.vocabularies == "lists")
+    #expect(named.adaptation == "learned")
+    #expect(named.treeFile == nil)
+    let tree = NamedDrafter("affine-tree=tree.yaml")
+    #expect(tree.hasAffineTree)
+    #expect(tree.treeFile == "tree.yaml")
+    #expect(tree.folders.isEmpty)
   }
 }

@@ -25,7 +25,7 @@ import Testing
           try DrafterRegistry.make(names: names.split(separator: ",").map(String.init), $0)
         }
       })
-    suite.settings.trained = trained
+    suite.settings.trained = [trained]
     suite.costs = try model.verificationCosts()
     suite.maxTokens = 10
     suite.passes = 1

@@ -24,27 +24,44 @@ public final class TextDocuments: StateSource {
   /// - Parameter contextLength: a longer document is cut into several.
   /// - Throws: `ModelFileError` or `TrainingError.line`.
   public convenience init(path: String, model: Model, contextLength: Int) throws {
+    let documents = try Self.read(path, model: model).map(\.document)
+    self.init(
+      documents.flatMap { $0.pieces(of: contextLength) },
+      hiddenSize: model.transformer.hiddenSize)
+  }
+
+  /// Reads JSON lines with the language that each says it is in.
+  /// - Parameter wanted: lines that say another language are passed by; none takes all.
+  /// - Throws: `ModelFileError` or `TrainingError.line`.
+  static func read(
+    _ path: String, languages wanted: [String] = [], model: Model
+  ) throws -> [(document: TokenizedConversation, language: String?)] {
     struct Line: Decodable {
       var text: String?
+      var language: String?
     }
     let lines = try TextLines(path: path)
     let encoder = ConversationEncoder(model: model)
     let decoder = JSONDecoder()
     var conversations = ConversationFile(lines: lines).makeIterator()
-    var documents: [TokenizedConversation] = []
+    var documents: [(TokenizedConversation, String?)] = []
     for line in lines {
       let conversation = conversations.next()
-      if let text = try line.decoded(Line.self, by: decoder).text {
+      let fields = try line.decoded(Line.self, by: decoder)
+      if let language = fields.language, !wanted.isEmpty, !wanted.contains(language) { continue }
+      if let text = fields.text {
         let tokens = model.tokenizer.encode(text)
         documents.append(
-          TokenizedConversation(id: "\(line.number)", tokens: tokens, answers: [0..<tokens.count]))
+          (
+            TokenizedConversation(
+              id: "\(line.number)", tokens: tokens, answers: [0..<tokens.count]),
+            fields.language
+          ))
       } else if let document = try conversation.map({ try encoder.tokens(of: $0.get()) }) ?? nil {
-        documents.append(document)
+        documents.append((document, fields.language))
       }
     }
-    self.init(
-      documents.flatMap { $0.pieces(of: contextLength) },
-      hiddenSize: model.transformer.hiddenSize)
+    return documents
   }
 
   /// The same documents in two parts, by a hash of what comes before each one's first answer, or of

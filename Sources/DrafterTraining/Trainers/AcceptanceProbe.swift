@@ -57,7 +57,7 @@ public struct AcceptanceProbe: Sendable {
     var settings = DrafterSettings(
       length: draftLength, capacity: min(capacity, target.contextLength))
     settings.target = target
-    settings.trained = trained
+    settings.trained = [trained]
     let generator = try SpeculativeGenerator(target: target, capacity: settings.capacity)
     let drafter = try DrafterRegistry.make(trained.method, settings)
     var statistics = SpeculationStatistics([])

@@ -13,8 +13,7 @@ struct ModelCard {
 
     A drafter for speculative decoding with \(target.identity.name) as the target: it proposes \
     tokens, the target verifies them, and the output stays the target's own. \
-    \(millions(export.parameterCount)) parameters; \(vocabulary) It is of no use with another \
-    model.
+    \(parameters)\(vocabulary) It is of no use with another model.
 
         nunchi generate \(target.identity.name) --trained FOLDER "…"
 
@@ -46,7 +45,12 @@ struct ModelCard {
   private static let titles = [
     "eagle": "EAGLE drafter", "eagle3": "EAGLE-3 drafter", "medusa": "Medusa heads",
     "hydra": "Hydra heads", "tiny-lm": "Tiny language model",
+    "ngram-lm": "n-gram language models",
   ]
+
+  private var parameters: String {
+    export.parameterCount > 0 ? "\(millions(export.parameterCount)) parameters; " : "By counts, "
+  }
 
   private var vocabulary: String {
     export.cut.isWhole
@@ -59,8 +63,11 @@ struct ModelCard {
     let files = provenance.data
     guard !files.isEmpty else { return "Answers of the target itself." }
     let bytes = files.reduce(0) { $0 + $1.bytes }
-    return "Answers of the target itself and its states on them: \(files.count) files, "
-      + "\(decimal(Double(bytes) / 1e6, 1)) MB, whose checksums `nunchi.json` has."
+    let kind =
+      export.method == "ngram-lm"
+      ? "Texts" : "Answers of the target itself and its states on them"
+    return "\(kind): \(files.count) files, \(decimal(Double(bytes) / 1e6, 1)) MB, whose checksums "
+      + "`nunchi.json` has."
   }
 
   private var options: [(String, String)] {
@@ -74,10 +81,16 @@ struct ModelCard {
   }
 
   private var figures: [(String, String)] {
-    provenance.figures.map { ($0.name, decimal($0.value, 3)) }
+    provenance.figures.map {
+      ($0.name, $0.value == $0.value.rounded() ? "\(Int($0.value))" : decimal($0.value, 3))
+    }
   }
 
+  /// The option that says whose the texts are.
+  static let licenceOption = "licence of the texts"
+
   private var licence: String {
+    if let texts = provenance.options?[Self.licenceOption] { return "Of the texts: \(texts)." }
     let own = (try? ModelCatalogue.standard())?.entries
       .first { $0.sha256 == target.identity.sha256 }?.licence
     return own.map { "\($0), as the target." }

@@ -6,7 +6,7 @@ extension DrafterRegistry.Entry {
   static let crossVocabulary = DrafterRegistry.Entry(
     name: "cross-vocabulary", summary: "a smaller model of another vocabulary"
   ) {
-    guard let model = $0.draftModel else {
+    guard let model = $0.draftingModel else {
       throw SpeculationError.invalidSetting(
         name: "draft model", expected: "a model, which this drafter needs", found: "none")
     }

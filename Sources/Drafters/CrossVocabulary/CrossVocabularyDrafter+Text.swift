@@ -79,11 +79,15 @@ extension CrossVocabularyDrafter {
     after tokens: [Int32], _ context: DraftContext
   ) throws -> (token: Int32, probability: Double)? {
     guard let row = try sequence.logits(after: tokens) else { return nil }
-    let logits = UnsafeMutableBufferPointer(rebasing: row[..<bridge.draft.size])
-    let token = try context.sampler.mostProbableToken(logits: logits, context: tokens)
     let sampler = context.sampler.parameters.isGreedy ? try Self.warm() : context.sampler
-    let probability = try sampler.distribution(logits: logits, context: tokens)[token]
-    return (token, min(1, probability))
+    // Places in a cut head are not tokens: what was written before is not looked up there.
+    let named = model.headTokens
+    let logits =
+      named == nil ? UnsafeMutableBufferPointer(rebasing: row[..<bridge.draft.size]) : row
+    let written = named == nil ? tokens : []
+    let place = try context.sampler.mostProbableToken(logits: logits, context: written)
+    let probability = try sampler.distribution(logits: logits, context: written)[place]
+    return (named.map { $0[Int(place)] } ?? place, min(1, probability))
   }
 
   /// The target's tokens of drafted text, in whole characters.

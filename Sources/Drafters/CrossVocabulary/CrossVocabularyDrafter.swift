@@ -68,6 +68,7 @@ public final class CrossVocabularyDrafter<Model: LanguageModel>: Drafter {
     let length = min(configuration.length, budget.depth, budget.nodes)
     guard length > 0 else { return DraftTree() }
     translation.update(to: context.tokens)
+    try (model as? any TextFollowing)?.follow(translation.tokens)
     return switch method(for: context) {
     case .tli: try draftTokens(after: context, length: length)
     case .slem, .auto: try draftText(after: context, length: length)
@@ -76,6 +77,8 @@ public final class CrossVocabularyDrafter<Model: LanguageModel>: Drafter {
 
   /// The way to draft here.
   private func method(for context: DraftContext) -> CrossVocabularyConfiguration.Method {
+    // A cut head has not the tokens that both vocabularies share.
+    guard model.headTokens == nil else { return .slem }
     guard configuration.method == .auto else { return configuration.method }
     if context.sampler.parameters.isGreedy { return .slem }
     return coverage(of: context.tokens) >= Self.leastCoverage ? .tli : .slem

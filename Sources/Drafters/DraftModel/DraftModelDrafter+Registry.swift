@@ -19,7 +19,7 @@ extension DrafterRegistry.Entry {
 private func makeDraftModel(
   _ settings: DrafterSettings, _ configuration: DraftModelConfiguration
 ) throws -> any Drafter {
-  guard let model = settings.draftModel else {
+  guard let model = settings.draftingModel else {
     throw SpeculationError.invalidSetting(
       name: "draft model", expected: "a model, which this drafter needs", found: "none")
   }

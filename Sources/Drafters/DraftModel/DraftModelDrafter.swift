@@ -71,6 +71,7 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   public func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree {
     let known = context.tokens.count
     guard !budget.isEmpty, known <= capacity else { return DraftTree() }
+    try (model as? any TextFollowing)?.follow(context.tokens)
     guard let last = try catchUp(with: context.tokens[...], logits: .last) else {
       return DraftTree()
     }

@@ -39,7 +39,7 @@ public final class RecyclingDrafter: Drafter {
   public let memory: SuccessorMemory
   /// The sequence as far as it was learned.
   private var sequence: [Int32] = []
-  private var forest: SuccessorForest
+  private var forest: SuccessorForest<SuccessorMemory>
   private let top:
     (
       tokens: UnsafeMutableBufferPointer<Int32>, probabilities: UnsafeMutableBufferPointer<Float>
@@ -65,7 +65,7 @@ public final class RecyclingDrafter: Drafter {
       ?? SuccessorMemory(
         order: configuration.order, width: configuration.width, capacity: configuration.capacity)
     self.memory = memory
-    forest = SuccessorForest(memory: memory)
+    forest = SuccessorForest(memory)
     top = (.allocate(capacity: memory.width), .allocate(capacity: memory.width))
     top.tokens.initialize(repeating: 0)
     top.probabilities.initialize(repeating: 0)

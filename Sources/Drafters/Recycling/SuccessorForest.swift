@@ -1,11 +1,19 @@
 import Speculation
 
-/// Grows draft trees from a memory of successors, the most probable path first.
-struct SuccessorForest {
-  private struct Candidate {
-    var token: Int32
-    var score: Float
-  }
+/// A token that may come next, and how probable that is.
+struct Successor {
+  var token: Int32
+  var score: Float
+}
+
+/// Knows what may follow a few tokens.
+protocol SuccessorSource {
+  /// Appends what may follow, each token once, in any order.
+  func collect(after context: TokenContext, into successors: inout [Successor])
+}
+
+/// Grows draft trees from what is known of successors, the most probable path first.
+struct SuccessorForest<Source: SuccessorSource> {
 
   /// Candidates under one node, of which the next one waits to be added.
   private struct Run {
@@ -17,15 +25,12 @@ struct SuccessorForest {
     var waiting: Range<Int>
   }
 
-  let memory: SuccessorMemory
-  private var candidates: [Candidate] = []
+  var successors: Source
+  private var candidates: [Successor] = []
   private var runs: [Run] = []
 
-  /// How far contexts of one, two, … tokens are trusted against shorter ones.
-  private static let trust: [Float] = [0.4, 0.65, 0.8, 0.85]
-
-  init(memory: SuccessorMemory) {
-    self.memory = memory
+  init(_ successors: Source) {
+    self.successors = successors
   }
 
   /// The most probable paths after a context.
@@ -43,7 +48,7 @@ struct SuccessorForest {
       let run = runs[best.run]
       let candidate = candidates[run.waiting.lowerBound]
       runs[best.run].waiting.removeFirst()
-      guard candidate.token < vocabularySize else { continue }
+      guard candidate.token >= 0, candidate.token < vocabularySize else { continue }
       let node = tree.add(
         candidate.token, under: run.parent, score: Double(candidate.score), source: source)
       if run.depth + 1 < budget.depth {
@@ -65,25 +70,12 @@ struct SuccessorForest {
     return best
   }
 
-  /// Collects what may follow a node: contexts of all lengths, interpolated.
+  /// Collects what may follow a node.
   private mutating func open(
     _ parent: Int, _ context: TokenContext, depth: Int, pathProbability: Double
   ) {
     let start = candidates.count
-    var share: Float = 1
-    for order in stride(from: memory.order, through: 1, by: -1) {
-      guard let known = memory.successors(of: context, order: order) else { continue }
-      let weight = share * Self.trust[order - 1]
-      share -= weight
-      next: for rank in 0..<known.count {
-        let score = weight * known.probabilities[rank]
-        for place in start..<candidates.count where candidates[place].token == known.tokens[rank] {
-          candidates[place].score += score
-          continue next
-        }
-        candidates.append(Candidate(token: known.tokens[rank], score: score))
-      }
-    }
+    successors.collect(after: context, into: &candidates)
     guard candidates.count > start else { return }
     candidates[start...].sort {
       $0.score > $1.score || ($0.score == $1.score && $0.token < $1.token)

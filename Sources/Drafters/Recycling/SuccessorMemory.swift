@@ -140,3 +140,33 @@ public final class SuccessorMemory {
     return oldest
   }
 }
+
+extension SuccessorMemory: SuccessorSource {
+  /// How far contexts of one, two, … tokens are trusted against shorter ones.
+  private static let trust: [Float] = [0.4, 0.65, 0.8, 0.85]
+
+  /// Contexts of all lengths, interpolated.
+  func collect(after context: TokenContext, into successors: inout [Successor]) {
+    let start = successors.count
+    var share: Float = 1
+    for order in stride(from: order, through: 1, by: -1) {
+      guard let known = self.successors(of: context, order: order) else { continue }
+      let weight = share * Self.trust[order - 1]
+      share -= weight
+      for rank in 0..<known.count {
+        successors.add(known.tokens[rank], weight * known.probabilities[rank], from: start)
+      }
+    }
+  }
+}
+
+extension [Successor] {
+  /// Adds probability to a token among those from a place on, or the token.
+  mutating func add(_ token: Int32, _ score: Float, from start: Int) {
+    for place in start..<count where self[place].token == token {
+      self[place].score += score
+      return
+    }
+    append(Successor(token: token, score: score))
+  }
+}

@@ -1,9 +1,9 @@
 import Dispatch
 
 /// Sorts the suffixes of token sequences.
-enum SuffixArray {
+public enum SuffixArray {
   /// Ends a document; larger than any token.
-  static let separator = UInt32.max
+  public static let separator = UInt32.max
 
   /// The places of all tokens but separators, in the order of the suffixes that begin there, as
   /// far as `depth` tokens. Suffixes end at a separator. Suffixes are first put in buckets by
@@ -11,7 +11,7 @@ enum SuffixArray {
   /// 1997), on all cores.
   /// - Parameters:
   ///   - tokens: ends with a separator; other tokens are below `vocabularySize`.
-  static func sorted(
+  public static func sorted(
     _ tokens: UnsafeBufferPointer<UInt32>, vocabularySize: Int, depth: Int
   ) -> [UInt32] {
     var starts = [Int](repeating: 0, count: vocabularySize + 1)

@@ -27,7 +27,11 @@ public final class TinyLM: TrainedWeights {
     var configuration = settings.draftModelConfiguration
     configuration.shape = settings.trainedShape ?? Self.shape
     if let length = settings.length { configuration.length = length }
-    return try DraftModelDrafter(
-      model: model, name: "tiny-lm", capacity: settings.capacity, configuration: configuration)
+    func drafter(_ model: some LanguageModel) throws -> any Drafter {
+      try DraftModelDrafter(
+        model: model, name: "tiny-lm", capacity: settings.capacity, configuration: configuration)
+    }
+    guard let adaptation = settings.adaptation else { return try drafter(model) }
+    return try drafter(AdaptiveModel(model, adaptation))
   }
 }

@@ -10,18 +10,33 @@ extension DrafterRegistry {
     Entry(trained: "eagle", summary: "a trained layer on the target's own last state"),
     Entry(trained: "eagle3", summary: "the same on three of the target's states, fused"),
     Entry(trained: "tiny-lm", summary: "a tiny language model trained for the target"),
+    Entry(trained: "ngram-lm", summary: "what follows the last tokens in texts of the language"),
   ]
 }
 
 extension DrafterRegistry.Entry {
   fileprivate init(trained method: String, summary: String) {
     self.init(name: method, summary: summary) { settings in
-      guard let trained = settings.trained, trained.method == method else {
+      let found = settings.trained.filter { $0.method == method }
+      guard let trained = found.first else {
         throw SpeculationError.invalidSetting(
           name: "trained drafter", expected: "one of the method \(method)",
-          found: settings.trained?.method ?? "none")
+          found: settings.trained.first?.method ?? "none")
       }
-      return try trained.weights.makeDrafter(settings)
+      guard found.count > 1 else { return try trained.weights.makeDrafter(settings) }
+      return try LanguageChoiceDrafter(
+        name: method,
+        members: try found.map { trained in
+          guard trained.weights is TinyLM, let tokens = trained.frequent else {
+            throw SpeculationError.invalidSetting(
+              name: "drafters to choose from by language",
+              expected: "tiny-lm, whose output is cut to frequent tokens",
+              found: "\(trained.method) in \(trained.folder)")
+          }
+          return .init(
+            label: trained.label, drafter: try trained.weights.makeDrafter(settings),
+            tokens: tokens)
+        })
     }
   }
 }

@@ -15,22 +15,31 @@ public protocol TrainedWeights: Sendable {
 /// its method, and perhaps `nunchi.json` (`DrafterCard`). Immutable; its weights are shared.
 ///
 ///     let trained = try TrainedDrafter.load(folder: "drafters/SmolLM2-135M", target: model)
-///     settings.trained = trained
+///     settings.trained = [trained]
 ///     let drafter = try DrafterRegistry.make(trained.method, settings)
 public final class TrainedDrafter: Sendable {
   public let folder: String
-  /// The name of its registry entry: `medusa`, `hydra`, `tiny-lm`, `eagle` or `eagle3`.
+  /// The name of its registry entry: `medusa`, `hydra`, `tiny-lm`, `ngram-lm`, `eagle` or `eagle3`.
   public let method: String
   /// nil for a folder that was not made here.
   public let card: DrafterCard?
   public let weights: any TrainedWeights
+  /// The tokens of the texts that it was trained on; nil where the folder does not have them.
+  public let frequent: FrequentTokens?
 
-  init(folder: String, method: String, card: DrafterCard?, weights: any TrainedWeights) {
+  init(
+    folder: String, method: String, card: DrafterCard?, weights: any TrainedWeights,
+    frequent: FrequentTokens? = nil
+  ) {
     self.folder = folder
     self.method = method
     self.card = card
     self.weights = weights
+    self.frequent = frequent
   }
+
+  /// What tells it from others of its kind: the name of its folder.
+  var label: String { URL(fileURLWithPath: folder).lastPathComponent }
 
   /// Loads a drafter for a target.
   /// - Parameters:
@@ -47,7 +56,8 @@ public final class TrainedDrafter: Sendable {
       tensors: try SafetensorsFile(path: folder), card: card, target: target)
     let method = try parts.method()
     return TrainedDrafter(
-      folder: folder, method: method, card: card, weights: try parts.weights(method))
+      folder: folder, method: method, card: card, weights: try parts.weights(method),
+      frequent: try parts.frequentTokens())
   }
 }
 
@@ -76,6 +86,7 @@ struct DrafterFiles {
     case "medusa": return try MedusaHeads(self)
     case "hydra": return try HydraHeads(self)
     case "tiny-lm": return try TinyLM(self)
+    case "ngram-lm": return try NGramModels(tensors: tensors)
     case "eagle", "eagle3": return try EagleWeights(self)
     default:
       throw StoreError.malformed(
@@ -85,7 +96,9 @@ struct DrafterFiles {
   }
 
   /// The tokens that the output head is cut to; nil when it is whole.
-  func headTokens() throws -> [Int32]? {
+  func headTokens() throws -> [Int32]? { try frequentTokens()?.tokens.sorted() }
+
+  func frequentTokens() throws -> FrequentTokens? {
     guard let name = card?.frequentTokens else { return nil }
     guard !name.contains("/"), !name.hasPrefix(".") else {
       throw StoreError.malformed(
@@ -93,8 +106,7 @@ struct DrafterFiles {
         expected: "the plain name of a file beside it", found: name)
     }
     let path = URL(fileURLWithPath: folder, isDirectory: true).appendingPathComponent(name).path
-    let frequent = try FrequentTokens(path: path, vocabularySize: target.vocabularySize)
-    return frequent.tokens.sorted()
+    return try FrequentTokens(path: path, vocabularySize: target.vocabularySize)
   }
 
   /// Refuses a field that is not the target's, if it is there.

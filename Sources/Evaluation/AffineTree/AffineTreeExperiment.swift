@@ -37,7 +37,7 @@ public final class AffineTreeExperiment {
           variant.configuration != nil ? "affine-tree" : draft == nil ? "tiny-lm" : "draft-model"
         var choice = DrafterChoice(named: name, draftModel: draft)
         choice.affineTree = variant.configuration
-        choice.trainedFolder = trained
+        choice.trainedFolders = trained.map { [$0] } ?? []
         choice.settings.trainedShape = variant.configuration == nil ? .chain : nil
         choice.settings.knownText = knownText
         return BenchmarkConfiguration(

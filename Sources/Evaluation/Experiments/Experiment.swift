@@ -59,7 +59,13 @@ public final class Experiment {
     report: @escaping (String) -> Void
   ) throws -> RunSession {
     var selected = suite.selection(
-      perCategory: definition.perCategory, limit: definition.limit > 0 ? definition.limit : nil)
+      languages: definition.languages, perCategory: definition.perCategory,
+      limit: definition.limit > 0 ? definition.limit : nil)
+    guard !selected.isEmpty else {
+      throw EvaluationError.field(
+        path: definition.name, field: "languages", expected: "languages of \(suite.name)",
+        found: definition.languages.joined(separator: ", "))
+    }
     if let length = cell.promptLength {
       selected = try Self.prompts(selected, length: length, model: model)
     }
@@ -68,8 +74,8 @@ public final class Experiment {
       maxTokens: cell.maxTokens,
       sampling: try SamplingParameters(temperature: cell.temperature, seed: definition.seed))
     let configurations = try definition.arms.map { arm in
-      var choice = DrafterChoice(
-        named: arm.drafter, draftModel: arm.draftModel.flatMap { drafts[$0] })
+      var choice = try NamedDrafter(arm.drafter).choice(
+        draftModel: arm.draftModel.flatMap { drafts[$0] })
       if let tree = arm.draftTree {
         choice.settings.draftModelConfiguration.shape = try DraftShape(parsing: tree)
         choice.settings.trainedShape = choice.settings.draftModelConfiguration.shape
@@ -127,19 +133,19 @@ public final class Experiment {
   }
 
   /// The table: for every run plain decoding and each arm, for all questions, or for each language
-  /// or category where that is the axis.
+  /// or category where that is wanted.
   public func rows() throws -> [ExperimentRow] {
     try runs.flatMap { definition, cell, run in
       let all = try database.records(of: run)
       var groups: [String?] = [nil]
       func group(_ record: QuestionRecord) -> String? {
-        switch definition.x {
+        switch definition.grouping {
         case .language: record.language ?? "–"
         case .category: record.category
-        default: nil
+        case .nothing: nil
         }
       }
-      if definition.x == .language || definition.x == .category {
+      if definition.grouping != .nothing {
         groups = []
         for record in all where !groups.contains(group(record)) { groups.append(group(record)) }
       }

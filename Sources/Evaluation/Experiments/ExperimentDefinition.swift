@@ -7,9 +7,10 @@ import ModelFiles
 ///     name: draft-length
 ///     title: Draft length
 ///     x: n                          # what the plots have from left to right
+///     by: nothing                   # or language, category: rows for each of them
 ///     targets: [SmolLM2-135M]
 ///     draft_models: []              # none
-///     drafters: [prompt-lookup]
+///     drafters: [prompt-lookup]     # a trained one with its folder: eagle=FOLDER
 ///     draft_trees: []               # the drafter's own
 ///     draft_lengths: [1, 2, 4, 8]   # none leaves it to the controller
 ///     prompt_lengths: []            # tokens; none takes the questions as they are
@@ -17,6 +18,7 @@ import ModelFiles
 ///     temperatures: [0]
 ///     seed: 0
 ///     suite: multilingual/en
+///     languages: []                 # of the suite; none takes all
 ///     per_category: 1
 ///     limit: 0                      # all
 ///     repeats: 3
@@ -39,9 +41,15 @@ public struct ExperimentDefinition: Codable, Sendable, Equatable {
     }
   }
 
+  /// What the rows of the table are divided by.
+  public enum Grouping: String, Codable, Sendable, CaseIterable {
+    case nothing, language, category
+  }
+
   public var name = ""
   public var title = ""
   public var x = Axis.draftLength
+  public var by = Grouping.nothing
   public var targets: [String] = []
   public var draftModels: [String] = []
   public var drafters = ["auto"]
@@ -52,19 +60,20 @@ public struct ExperimentDefinition: Codable, Sendable, Equatable {
   public var temperatures = [0.0]
   public var seed: UInt64 = 0
   public var suite = "multilingual/en"
+  public var languages: [String] = []
   public var perCategory = 1
   public var limit = 0
   public var repeats = 1
 
   private enum CodingKeys: String, CodingKey {
-    case name, title, x, targets
+    case name, title, x, by, targets
     case draftModels = "draft_models"
     case drafters
     case draftTrees = "draft_trees"
     case draftLengths = "draft_lengths"
     case promptLengths = "prompt_lengths"
     case maxTokens = "max_tokens"
-    case temperatures, seed, suite
+    case temperatures, seed, suite, languages
     case perCategory = "per_category"
     case limit, repeats
   }
@@ -159,6 +168,9 @@ extension ExperimentDefinition {
   private func choices<Value>(_ values: [Value]) -> [Value?] {
     values.isEmpty ? [nil] : values.map { $0 }
   }
+
+  /// `by`, or the axis where that is a property of the questions.
+  var grouping: Grouping { Grouping(rawValue: x.rawValue) ?? by }
 
   var arms: [ExperimentArm] {
     var arms: [ExperimentArm] = []

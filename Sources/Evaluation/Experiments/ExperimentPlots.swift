@@ -179,18 +179,31 @@ struct ExperimentPlots {
   private func breakEven(_ rows: [ExperimentRow]) throws -> GnuplotPicture? {
     let mine = rows.filter { $0.method != "plain" && $0.n == 1 }
     guard !mine.isEmpty else { return nil }
-    let lines = mine.map { row in
-      // From speedup = (1 + P₁)/(c + V(2)).
-      let cost = (1 + row.firstAcceptance) / row.speedup - row.draftCost
-      return [
-        [row.target, row.draftModel ?? row.drafter, row.group].compactMap { $0 }
-          .joined(separator: " "), "\(row.draftCost)", "\(row.firstAcceptance)", "\(cost)",
-      ]
+    let hasTargets = Set(mine.map(\.target)).count > 1
+    let labels = mine.map {
+      [hasTargets ? $0.target : nil, $0.draftModel ?? $0.drafter].compactMap { $0 }
+        .joined(separator: " ")
+    }
+    // From speedup = (1 + P₁)/(c + V(2)).
+    let costs = mine.map { (1 + $0.firstAcceptance) / $0.speedup - $0.draftCost }
+    let v2 = costs.reduce(0, +) / Double(costs.count)
+    var table = [["series", "group", "c", "p1", "v2"]]
+    for (index, row) in mine.enumerated() {
+      table.append([
+        labels[index], row.group ?? "", "\(row.draftCost)", "\(row.firstAcceptance)",
+        "\(costs[index])",
+      ])
     }
     try AtomicFile.write(
-      Data(([["label", "c", "p1", "v2"]] + lines).map(CSV.line).joined().utf8),
-      to: "\(folder)/break_even.csv")
-    let v2 = lines.compactMap { Double($0[3]) }.reduce(0, +) / Double(lines.count)
+      Data(table.map(CSV.line).joined().utf8), to: "\(folder)/break_even.csv")
+    let curves = labels.uniqued().enumerated().flatMap { index, label in
+      let chosen = "(strcol(1) eq \(GnuplotPicture.quoted(label)) ? $3 : NaN)"
+      return [
+        "'break_even.csv' using \(chosen):4 with points pt 7 ps 1.5 lc \(index + 1) "
+          + "title \(GnuplotPicture.quoted(label))",
+        "'' using \(chosen):4:2 with labels left offset 1,0 tc lt \(index + 1) noenhanced notitle",
+      ]
+    }
     return GnuplotPicture(
       folder: folder, name: "break_even",
       settings: """
@@ -198,10 +211,9 @@ struct ExperimentPlots {
         set ylabel 'share of passes that accepted the drafted token'
         set yrange [0:1]
         set xrange [0:*]
-        unset key
+        set offsets 0, graph 0.08, 0, 0
+        set key outside bottom center horizontal noenhanced height 0.7
         """,
-      plot: "'break_even.csv' using 2:3 with points pt 7 ps 1.5 lc rgb '#1f4e9c', "
-        + "'' using 2:3:1 with labels left offset 1,0 noenhanced, "
-        + "x + \(v2) - 1 lc rgb '#c0392b' lw 2")
+      plot: (curves + ["x + \(v2) - 1 lc rgb '#c0392b' lw 2 notitle"]).joined(separator: ", "))
   }
 }

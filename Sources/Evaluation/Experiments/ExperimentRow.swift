@@ -127,8 +127,10 @@ public struct ExperimentRow: Sendable, Equatable, Codable {
       (.draftTree, "", draftTree ?? ""), (.draftLength, "n=", n.map(String.init) ?? ""),
       (.promptLength, "prompt ", promptLength.map(String.init) ?? ""),
       (.maxTokens, "tokens ", "\(maxTokens)"), (.temperature, "T=", "\(temperature)"),
+      (.language, "", group ?? ""),
     ]
     for (part, prefix, value) in parts where part != axis && !value.isEmpty {
+      if part == .language, axis == .category { continue }
       if method == "plain", [.draftModel, .draftTree, .draftLength].contains(part) { continue }
       let others = Set(rows.filter { $0.method == method }.map { $0.value(part) })
       if others.count > 1 { words.append("\(prefix)\(value)") }

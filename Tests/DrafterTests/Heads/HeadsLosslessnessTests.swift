@@ -15,7 +15,7 @@ private func drafter(
   _ trained: TrainedDrafter, _ shape: DraftShape? = nil, length: Int? = nil
 ) throws -> any Drafter {
   var settings = DrafterSettings(length: length, capacity: 128)
-  settings.trained = trained
+  settings.trained = [trained]
   settings.trainedShape = shape
   return try DrafterRegistry.make(trained.method, settings)
 }

@@ -16,7 +16,7 @@ private func draft(
   let target = try TinyDrafter.target(threads: 1)
   let trained = try tiny.load(target)
   var settings = DrafterSettings(capacity: 64)
-  settings.trained = trained
+  settings.trained = [trained]
   settings.trainedShape = shape
   let drafter = try DrafterRegistry.make(trained.method, settings)
   drafter.begin(prompt)
@@ -139,7 +139,7 @@ private func paths(_ tree: DraftTree) -> [[Int32]] {
     let target = try TinyDrafter.target(threads: 1)
     for tiny in [TinyDrafter.medusa, .hydra] {
       var settings = DrafterSettings(capacity: 64)
-      settings.trained = try tiny.load(target)
+      settings.trained = [try tiny.load(target)]
       let drafter = try DrafterRegistry.make(tiny.rawValue, settings)
       try drafter.begin(prompt: prompt)
       let context = DraftContext(

@@ -119,7 +119,7 @@ struct RealHeadsTests {
     func check(_ drafter: RandomDrafter) throws {
       var settings = DrafterSettings(capacity: 128)
       let trained = try TrainedDrafter.load(folder: drafter.folder, target: target)
-      settings.trained = trained
+      settings.trained = [trained]
       for sampling in [.greedy, try SamplingParameters(temperature: 1, seed: 8)] {
         let setup = GenerationSetup(
           drafter: try DrafterRegistry.make(trained.method, settings), draftLength: .fixed(4),

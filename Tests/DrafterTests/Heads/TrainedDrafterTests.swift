@@ -25,7 +25,7 @@ private func complaint(_ folder: String, vocabulary: UInt64? = nil) throws -> St
     #expect((trained.card != nil) == (tiny == .medusa))
     #expect(trained.weights.parameterCount > 3000)
     var settings = DrafterSettings(capacity: 64)
-    settings.trained = trained
+    settings.trained = [trained]
     #expect(try DrafterRegistry.make(trained.method, settings).name == trained.method)
   }
 
@@ -33,7 +33,7 @@ private func complaint(_ folder: String, vocabulary: UInt64? = nil) throws -> St
   func otherMethod() throws {
     var settings = DrafterSettings(capacity: 64)
     #expect(throws: SpeculationError.self) { try DrafterRegistry.make("medusa", settings) }
-    settings.trained = try TinyDrafter.hydra.load(TinyDrafter.target(threads: 1))
+    settings.trained = [try TinyDrafter.hydra.load(TinyDrafter.target(threads: 1))]
     #expect(
       throws: SpeculationError.invalidSetting(
         name: "trained drafter", expected: "one of the method medusa", found: "hydra")
