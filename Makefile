@@ -8,7 +8,7 @@ MODELS := SmolLM2-135M Gemma-3-270M Qwen2.5-Coder-0.5B Qwen2.5-Coder-1.5B
 .DEFAULT_GOAL := help
 # Targets run in the order in which they are named, also under -j.
 .NOTPARALLEL:
-.PHONY: help install install-tests build build-tests demo test test-all run-tests example fetch fetch-all \
+.PHONY: help install install-tests build build-tests demo test test-all test-slurm run-tests example fetch fetch-all \
 	drafters bench lint format
 
 help: ## Shows this list
@@ -29,7 +29,10 @@ demo: install build ## Decodes plainly and speculatively, side by side, on SmolL
 
 test: install-tests lint build-tests fetch example run-tests ## Runs the test suite (98 MB model)
 
-test-all: install-tests lint build-tests fetch-all example run-tests ## Runs it with all models (2 GB)
+test-all: install-tests lint build-tests fetch-all example run-tests test-slurm ## Runs it with all models (2 GB), and with Slurm
+
+test-slurm: install build fetch ## Tests Scripts/slurm on a Slurm of one machine (root, 4 minutes)
+	Scripts/slurm/test.sh
 
 drafters: install build ## Trains the shipped drafters again (hours)
 	Scripts/make_drafters.sh
