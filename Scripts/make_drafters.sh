@@ -2,8 +2,9 @@
 # Makes the shipped drafters again: the target writes prompts, answers them, and a drafter learns
 # from its answers and states.
 #   Scripts/make_drafters.sh [MODEL…]
-# MODEL is SmolLM2-135M or Qwen2.5-Coder-1.5B; both if none is named. On two cores SmolLM2's
-# takes about an hour, Qwen2.5-Coder's two. What is done lies in the folder
+# MODEL is SmolLM2-135M, Qwen2.5-Coder-1.5B or Gemma-3-270M; all if none is named. On two cores SmolLM2's
+# takes about an hour, Qwen2.5-Coder's two, Gemma's, which are n-gram models of languages, some
+# minutes. What is done lies in the folder
 # ${NUNCHI_CACHE:-~/.cache/nunchi}/make-drafters; after an interruption the same command goes on.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -55,12 +56,34 @@ ship_tree() {
   echo "make_drafters: $goal"
 }
 
-if [[ $# -eq 0 ]]; then set -- SmolLM2-135M Qwen2.5-Coder-1.5B; fi
+# ship_ngrams MODEL NAME OPTIONS…: counts texts.
+ship_ngrams() {
+  local model=$1 name=$2 goal
+  goal=$root/Sources/Nunchi/TrainedDrafters/$1/$2
+  shift 2
+  nunchi train ngram-lm --target "$model" --data texts.jsonl --out "$name" \
+    --licence "LibreOffice's help pages by its contributors, MPL-2.0" "$@"
+  mkdir -p "$goal"
+  cp "$name"/{README.md,config.json,model.safetensors,nunchi.json} "$goal"
+  echo "make_drafters: $goal"
+}
+
+if [[ $# -eq 0 ]]; then set -- SmolLM2-135M Qwen2.5-Coder-1.5B Gemma-3-270M; fi
 for model in "$@"; do
   nunchi models fetch "$model"
   mkdir -p "$work/$model"
   (
     cd "$work/$model"
+    if [[ $model == Gemma-3-270M ]]; then
+      "$root/Scripts/fetch_text.sh" text
+      nunchi data corpus text/help/* --output corpus
+      # Without a folder: the command becomes part of the drafter.
+      ln -sf corpus/train.jsonl texts.jsonl
+      ship_ngrams "$model" ngram-lm --minimum-count 3 \
+        --language de --language en --language fr --language ja --language ko --language ru --language zh
+      ship_ngrams "$model" ngram-lm-ko --language ko
+      exit
+    fi
     case $model in
     SmolLM2-135M)
       prompts "$model" 720 --output prompts.jsonl
@@ -78,7 +101,7 @@ for model in "$@"; do
         --temperatures 0,0.7 --draw-temperature --max-tokens 224
       ;;
     *)
-      echo "make_drafters: expected SmolLM2-135M or Qwen2.5-Coder-1.5B, found $model" >&2
+      echo "make_drafters: expected SmolLM2-135M, Qwen2.5-Coder-1.5B or Gemma-3-270M, found $model" >&2
       exit 1
       ;;
     esac
