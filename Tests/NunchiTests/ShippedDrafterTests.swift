@@ -9,10 +9,11 @@ import Testing
 @Suite("Shipped drafters") struct ShippedDrafterTests {
   static let folders = TrainedDrafterShelf.shipped.map(TrainedDrafterShelf.drafters) ?? []
 
-  @Test("there is one for the default model and one for the large target")
+  @Test("there are some for the default model, the large target and the one of many languages")
   func targets() throws {
     let targets = try Set(Self.folders.compactMap { try DrafterCard(folder: $0)?.target.name })
-    #expect(targets.isSuperset(of: ["SmolLM2-135M", "Qwen2.5-Coder-1.5B"]))
+    #expect(
+      targets.isSuperset(of: ["SmolLM2-135M", "Qwen2.5-Coder-1.5B", "Gemma-3-270M"]))
   }
 
   @Test("each is small, says what it was made for and from, and carries a card")
@@ -58,7 +59,7 @@ import Testing
     #expect(folder.hasPrefix(shipped))
     #expect(try model.trainedDrafter() != nil)
     var choice = DrafterChoice(named: try model.trainedDrafter(folder: folder).method)
-    choice.trainedFolder = folder
+    choice.trainedFolders = [folder]
     let questions = [
       "What are the health benefits of drinking green tea?",
       "Write a short story about a lighthouse keeper and a lost ship.",
@@ -88,7 +89,7 @@ import Testing
     let model = try await TestModels.smol.value
     let draft = try #require(try model.trainedDrafter(method: "tiny-lm"))
     var choice = DrafterChoice(named: "affine-tree")
-    choice.trainedFolder = draft.folder
+    choice.trainedFolders = [draft.folder]
     choice.affineTree = try AffineTreeConfiguration(path: "\(draft.folder)/affine-tree.yaml")
     let messages = [
       ChatMessage(role: "user", content: "What are the health benefits of drinking green tea?")
