@@ -113,7 +113,9 @@ extension Provenance.DataFile {
 
   private static func file(at path: String) throws -> Provenance.DataFile {
     let sha = try ModelFiles.sha256(ofFile: path)
-    let size = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int
+    // Of what a link leads to.
+    let file = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
+    let size = try FileManager.default.attributesOfItem(atPath: file)[.size] as? Int
     return Provenance.DataFile(
       name: URL(fileURLWithPath: path).lastPathComponent, bytes: size ?? 0, sha256: sha)
   }

@@ -31,7 +31,8 @@ struct ModelCard {
     \(table(figures, head: ("figure", "value")))
     ## Files
 
-    `config.json` and `model.safetensors` (bf16) have the public layout of the method; \
+    `config.json` and `model.safetensors`\(export.parameterCount > 0 ? " (bf16)" : "") have the public \
+    layout of the method; \
     `nunchi.json` holds the provenance with all checksums, seeds and versions\
     \(export.cut.isWhole ? "" : ", `\("frequent_tokens.json")` the proposed tokens").
 
@@ -66,7 +67,8 @@ struct ModelCard {
     let kind =
       export.method == "ngram-lm"
       ? "Texts" : "Answers of the target itself and its states on them"
-    return "\(kind): \(files.count) files, \(decimal(Double(bytes) / 1e6, 1)) MB, whose checksums "
+    return
+      "\(kind): \(files.count) \(files.count == 1 ? "file" : "files"), \(decimal(Double(bytes) / 1e6, 1)) MB, whose checksums "
       + "`nunchi.json` has."
   }
 
