@@ -56,15 +56,19 @@ ship_tree() {
   echo "make_drafters: $goal"
 }
 
-# ship_ngrams MODEL NAME OPTIONS…: counts texts.
-ship_ngrams() {
-  local model=$1 name=$2 goal
-  goal=$root/Sources/Nunchi/TrainedDrafters/$1/$2
+# ngrams MODEL NAME OPTIONS…: counts texts.
+ngrams() {
+  local model=$1 name=$2
   shift 2
   nunchi train ngram-lm --target "$model" --data texts.jsonl --out "$name" \
     --licence "LibreOffice's help pages by its contributors, MPL-2.0" "$@"
+}
+
+# ship_ngrams MODEL NAME
+ship_ngrams() {
+  local goal=$root/Sources/Nunchi/TrainedDrafters/$1/$2
   mkdir -p "$goal"
-  cp "$name"/{README.md,config.json,model.safetensors,nunchi.json} "$goal"
+  cp "$2"/{README.md,config.json,model.safetensors,nunchi.json} "$goal"
   echo "make_drafters: $goal"
 }
 
@@ -79,9 +83,12 @@ for model in "$@"; do
       nunchi data corpus text/help/* --output corpus
       # Without a folder: the command becomes part of the drafter.
       ln -sf corpus/train.jsonl texts.jsonl
-      ship_ngrams "$model" ngram-lm --minimum-count 3 \
+      ngrams "$model" ngram-lm --minimum-count 3 \
         --language de --language en --language fr --language ja --language ko --language ru --language zh
-      ship_ngrams "$model" ngram-lm-ko --language ko
+      ngrams "$model" ngram-lm-ko --language ko
+      # Both before either is put there: the checkout they are made from has no change in it.
+      ship_ngrams "$model" ngram-lm
+      ship_ngrams "$model" ngram-lm-ko
       exit
     fi
     case $model in
