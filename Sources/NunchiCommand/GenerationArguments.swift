@@ -129,6 +129,9 @@ struct GenerationArguments: ParsableArguments {
     if let drafter {
       for folder in trained { try Self.validate(trained: folder, drafter: drafter) }
     }
+    if let adapt, let drafter, !drafter.split(separator: ",").contains("tiny-lm") {
+      throw ValidationError("--adapt \(adapt): expected --drafter tiny-lm, found \(drafter)")
+    }
     if let draftVocabulary, draftModel == nil {
       throw ValidationError(
         "--draft-vocabulary \(draftVocabulary): expected --draft-model MODEL, found none")

@@ -51,6 +51,18 @@ public final class HeadAdaptation: Sendable {
     self.state = Mutex(state)
   }
 
+  /// Refuses a model that it was not learned for; one that has learned nothing suits any.
+  /// - Throws: `StoreError`.
+  func check(hiddenSize: Int) throws {
+    let known = state.withLock { $0.hidden }
+    guard known == 0 || known == hiddenSize else {
+      throw StoreError.malformed(
+        path: path ?? "adaptation", field: "weights",
+        expected: "rows of \(hiddenSize), the drafter's",
+        found: "rows of \(known): it was learned for another one")
+    }
+  }
+
   /// Tokens that it has learned from.
   public var updates: Int { state.withLock { $0.updates } }
   /// Rows that it corrects.
@@ -90,10 +102,8 @@ public final class HeadAdaptation: Sendable {
     for value in hidden { square += value * value }
     guard most.isFinite, square > 0, square.isFinite else { return }
     state.withLock { state in
-      if state.hidden != hidden.count {
-        state = State()
-        state.hidden = hidden.count
-      }
+      if state.hidden == 0 { state.hidden = hidden.count }
+      guard state.hidden == hidden.count else { return }
       state.updates += 1
       for place in logits.indices where logits[place] > floor || place == own {
         let error = (place == own ? 1 : 0) - exp(logits[place] - most) / sum

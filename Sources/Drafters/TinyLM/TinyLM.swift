@@ -32,6 +32,7 @@ public final class TinyLM: TrainedWeights {
         model: model, name: "tiny-lm", capacity: settings.capacity, configuration: configuration)
     }
     guard let adaptation = settings.adaptation else { return try drafter(model) }
+    try adaptation.check(hiddenSize: model.hiddenSize)
     return try drafter(AdaptiveModel(model, adaptation))
   }
 }

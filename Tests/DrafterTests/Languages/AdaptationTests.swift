@@ -78,4 +78,30 @@ import Testing
     let error = #expect(throws: StoreError.self) { _ = try HeadAdaptation(path: path) }
     #expect(error.map { "\($0)" }?.contains("weights F32 (rows, hidden)") == true)
   }
+
+  @Test("what was learned for another drafter is refused, and not lost")
+  func otherDrafter() throws {
+    let target = try TinyDrafter.target(threads: 1)
+    let path = FileManager.default.temporaryDirectory
+      .appendingPathComponent("\(UUID().uuidString).safetensors").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let writer = try SafetensorsWriter(
+      path: path,
+      tensors: [
+        TensorInfo(name: "weights", type: .f32, shape: [1, 7]),
+        TensorInfo(name: "tokens", type: .i32, shape: [1]),
+      ])
+    try writer.append([Float](repeating: 1, count: 7), to: "weights")
+    try writer.append([Int32(3)], to: "tokens")
+    try writer.finish()
+    let before = try Data(contentsOf: URL(fileURLWithPath: path))
+    let adaptation = try HeadAdaptation(path: path)
+    let error = #expect(throws: StoreError.self) {
+      _ = try generate(target, try TinyDrafter.tinyLM.load(target), adaptation)
+    }
+    #expect(error.map { "\($0)" }?.contains("rows of 7: it was learned for another one") == true)
+    try adaptation.save()
+    let after = try Data(contentsOf: URL(fileURLWithPath: path))
+    #expect(after == before)
+  }
 }
