@@ -69,9 +69,11 @@ public struct VocabularyLists {
       for document in documents {
         for token in document { counts[Int(token)] += 1 }
       }
-      let cut = VocabularyCut(
-        counts: counts, coverage: coverage, always: model.tokenizer.endOfGeneration)
-      let list = cut.frequent ?? FrequentTokens(counts: counts)
+      let (ends, all) = (model.tokenizer.endOfGeneration, FrequentTokens(counts: counts))
+      // What ends a text stands in none, and is drafted all the same.
+      let list =
+        VocabularyCut(counts: counts, coverage: coverage, always: ends).frequent
+        ?? all.prefix(counts.count, always: ends)
       try list.write(to: "\(folder)/\(language).json")
       return (language, list.tokens.count, list.total)
     }

@@ -59,12 +59,13 @@ public struct NGramTrainer {
       let counts = NGramCounts(
         kept, vocabularySize: model.transformer.vocabularySize, configuration)
       export.tables += Self.tables(counts, language: language)
+      let hits = counts.hits(in: held)
       figures.append(
         Figures(
           language: language, documents: kept.count, tokens: kept.reduce(0) { $0 + $1.count },
           contexts: counts.levels.reduce(0) { $0 + $1.keys.count },
           heldOutTokens: held.reduce(0) { $0 + $1.count },
-          first: counts.share(of: held, among: 1), listed: counts.share(of: held, among: .max)))
+          first: hits.first, listed: hits.listed))
     }
     try write(export, figures, data: data, folder: folder)
     return figures
@@ -136,9 +137,9 @@ public struct NGramTrainer {
 }
 
 extension NGramCounts {
-  /// How many tokens of a text were among the first successors of the longest known context.
-  func share(of documents: [[Int32]], among count: Int) -> Double {
-    var (found, all) = (0, 0)
+  /// The share of a text's tokens that the longest known context lists first, and at all.
+  func hits(in documents: [[Int32]]) -> (first: Double, listed: Double) {
+    var (first, listed, all) = (0, 0, 0)
     for document in documents {
       for place in document.indices.dropFirst() {
         all += 1
@@ -146,12 +147,14 @@ extension NGramCounts {
           let level = levels[length - 1]
           guard let known = level.place(of: document[place - length..<place]) else { continue }
           let range = Int(level.starts[known])..<Int(level.starts[known + 1])
-          if level.tokens[range].prefix(count).contains(document[place]) { found += 1 }
+          if level.tokens[range.lowerBound] == document[place] { first += 1 }
+          if level.tokens[range].contains(document[place]) { listed += 1 }
           break
         }
       }
     }
-    return all > 0 ? Double(found) / Double(all) : 0
+    let count = Double(max(1, all))
+    return (Double(first) / count, Double(listed) / count)
   }
 }
 
