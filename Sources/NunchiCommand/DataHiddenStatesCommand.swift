@@ -10,17 +10,20 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
     abstract: "Run the target over conversations and keep its hidden states.",
     discussion: """
       Writes shards of safetensors with the tokens, which of them are answers, and for each token \
-      the state after the last norm, in bfloat16, and those of the layers asked for.
+      the state after the last norm, in bfloat16, and those of the layers asked for. Texts \
+      ('nunchi data corpus') do as well as conversations; all of their tokens count as answers.
 
       Examples:
         nunchi data hidden-states SmolLM2-135M --data answers.jsonl --output states
         nunchi data hidden-states SmolLM2-135M --data answers.jsonl --output states3 \
       --layers low,mid,high
+        nunchi data hidden-states Gemma-3-270M --data corpus/train.jsonl --language ko \
+      --rows 100000 --output states-ko
       """)
 
   @OptionGroup var target: ModelArguments
 
-  @Option(parsing: .upToNextOption, help: "Files of conversations.")
+  @Option(parsing: .upToNextOption, help: "Files of conversations or texts.")
   var data: [String]
 
   @Option(name: [.short, .long], help: "The folder to write.")
@@ -36,7 +39,16 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
   @Option(help: "The most tokens of a conversation; longer ones are cut.")
   var context = 2048
 
+  @Option(
+    parsing: .upToNextOption,
+    help: "Only these languages, of lines that say theirs; all if not given.")
+  var language: [String] = []
+
+  @Option(help: "The most tokens of each file.")
+  var rows: Int?
+
   func validate() throws {
+    if let rows, rows < 1 { throw ValidationError("--rows: expected 1 or more, found \(rows)") }
     if context < 1 { throw ValidationError("--context: expected 1 or more, found \(context)") }
   }
 
@@ -47,7 +59,9 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
       folder: output, metadata: HiddenStateMetadata(of: model),
       hiddenSize: model.transformer.hiddenSize,
       layers: layers?.layers(of: model.transformer.layerCount) ?? [])
-    let pass = HiddenStatePass(model: model, contextLength: context)
+    var pass = HiddenStatePass(model: model, contextLength: context)
+    pass.languages = language
+    pass.mostRows = rows
     let bar = WorkProgress(label: target.model)
     defer { bar.clear() }
     for file in data {
@@ -69,7 +83,7 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
         throw ExitCode.failure
       }
       bar.clear()
-      var rows = [
+      var table = [
         [
           file,
           "\(formatCount(result.documents)) conversations, "
@@ -81,14 +95,14 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
             + "\(formatDecimal(result.rowsPerSecond, places: 0)) rows/s",
         ],
       ]
-      if result.cut > 0 { rows.append(["cut", "\(formatCount(result.cut)) conversations"]) }
+      if result.cut > 0 { table.append(["cut", "\(formatCount(result.cut)) conversations"]) }
       if result.unreadable > 0 {
-        rows.append([
+        table.append([
           "left out",
           "\(formatCount(result.unreadable)): the template does not show where answers stand",
         ])
       }
-      writeTable(rows)
+      writeTable(table)
     }
     writeTable([
       [

@@ -166,20 +166,38 @@ private final class TrainScreen {
   }
 }
 
+/// What both kinds of EAGLE take.
+struct EagleArguments: ParsableArguments {
+  @OptionGroup var arguments: TrainArguments
+
+  @Option(
+    help: """
+      The folder of a drafter of this kind to start from, such as one of many languages for one of a \
+      single language.
+      """)
+  var start: String?
+
+  func train(_ version: EagleVersion) throws {
+    let model = try loadModel(arguments.target, threads: arguments.threads)
+    try arguments.train(
+      version.rawValue, on: model,
+      layers: version == .eagle3
+        ? EagleLayout.observedLayers(layerCount: model.transformer.layerCount) : [],
+      .standard(version, for: model.transformer.configuration),
+      adjust: { if let start { $0.drafter.start = start } },
+      makeTrainer: { try StateTrainer(eagle: version, $1, setup: $0) })
+  }
+}
+
 /// `nunchi train eagle`.
 struct TrainEagleCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "eagle",
     abstract: "EAGLE-1: one decoder layer that goes on from the target's final state.")
 
-  @OptionGroup var arguments: TrainArguments
+  @OptionGroup var arguments: EagleArguments
 
-  func run() async throws {
-    let model = try loadModel(arguments.target, threads: arguments.threads)
-    try arguments.train(
-      "eagle", on: model, .standard(.eagle1, for: model.transformer.configuration)
-    ) { try StateTrainer(eagle: .eagle1, $1, setup: $0) }
-  }
+  func run() async throws { try arguments.train(.eagle1) }
 }
 
 /// `nunchi train eagle3`.
@@ -188,16 +206,9 @@ struct TrainEagle3Command: AsyncParsableCommand {
     commandName: "eagle3",
     abstract: "EAGLE-3: one decoder layer that fuses three of the target's inner states.")
 
-  @OptionGroup var arguments: TrainArguments
+  @OptionGroup var arguments: EagleArguments
 
-  func run() async throws {
-    let model = try loadModel(arguments.target, threads: arguments.threads)
-    try arguments.train(
-      "eagle3", on: model,
-      layers: EagleLayout.observedLayers(layerCount: model.transformer.layerCount),
-      .standard(.eagle3, for: model.transformer.configuration)
-    ) { try StateTrainer(eagle: .eagle3, $1, setup: $0) }
-  }
+  func run() async throws { try arguments.train(.eagle3) }
 }
 
 /// `nunchi train medusa`.

@@ -83,5 +83,6 @@ public final class Tensor: @unchecked Sendable {
   public var values: [Float] { Array(UnsafeBufferPointer(start: data, count: count)) }
 
   /// Sets every value to 0.
-  public func zero() { data.update(repeating: 0, count: count) }
+  public func zero() { fill(0) }
+  func fill(_ value: Float) { data.update(repeating: value, count: count) }
 }

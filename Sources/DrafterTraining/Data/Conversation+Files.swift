@@ -2,7 +2,7 @@ import Foundation
 
 extension Conversation: Codable {
   private enum CodingKeys: String, CodingKey {
-    case id, conversations, model, temperature, topP, seed, language, category, finish, tokens
+    case id, text, conversations, model, temperature, topP, seed, language, category, finish, tokens
   }
 
   public init(from decoder: any Decoder) throws {
@@ -11,8 +11,11 @@ extension Conversation: Codable {
       try container.decodeIfPresent(Value.self, forKey: key)
     }
     let id: LineIdentifier? = try value(.id)
+    let text: String? = try value(.text)
     self.init(
-      id: id?.text ?? "", turns: try container.decode([Turn].self, forKey: .conversations))
+      id: id?.text ?? "",
+      turns: try text.map { [Turn(.gpt, $0)] }
+        ?? container.decode([Turn].self, forKey: .conversations))
     model = try value(.model)
     temperature = try value(.temperature)
     topP = try value(.topP)

@@ -7,7 +7,7 @@ import Tokenization
 ///      {"from": "gpt", "value": "…"}], "model": "SmolLM2-135M", "temperature": 0.7, "seed": 1,
 ///      "tokens": {"prompt": [1, 9690], "answer": [57, 2]}}
 ///
-/// All keys but `conversations` may be missing.
+/// All keys but `conversations` may be missing. `{"text": …}` is a text that answers nothing.
 public struct Conversation: Sendable, Equatable {
   public enum Speaker: String, Sendable, Codable {
     case system
@@ -61,6 +61,9 @@ public struct Conversation: Sendable, Equatable {
     self.id = id
     self.turns = turns
   }
+
+  /// Whether it is a text alone, said to nobody.
+  public var isText: Bool { turns.map(\.speaker) == [.gpt] }
 
   /// The same for a chat template.
   public var messages: [ChatMessage] {

@@ -33,7 +33,7 @@ public struct TokenizedConversation: Sendable, Equatable {
 }
 
 /// Turns conversations into a model's tokens: those that it generated, where they are recorded,
-/// or else what its chat template makes of the text.
+/// or else what its chat template makes of the text. A text alone is read as it is.
 public struct ConversationEncoder: Sendable {
   public let model: Model
 
@@ -47,7 +47,7 @@ public struct ConversationEncoder: Sendable {
   ///   what the chat template finds wrong.
   public func tokens(of conversation: Conversation) throws -> TokenizedConversation? {
     guard let recorded = conversation.tokens else {
-      return try model.tokenizer.chatTemplate == nil
+      return try model.tokenizer.chatTemplate == nil || conversation.isText
         ? plain(conversation) : templated(conversation)
     }
     let tokens = recorded.prompt + recorded.answer

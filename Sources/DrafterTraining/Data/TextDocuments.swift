@@ -36,29 +36,15 @@ public final class TextDocuments: StateSource {
   static func read(
     _ path: String, languages wanted: [String] = [], model: Model
   ) throws -> [(document: TokenizedConversation, language: String?)] {
-    struct Line: Decodable {
-      var text: String?
-      var language: String?
-    }
-    let lines = try TextLines(path: path)
     let encoder = ConversationEncoder(model: model)
-    let decoder = JSONDecoder()
-    var conversations = ConversationFile(lines: lines).makeIterator()
     var documents: [(TokenizedConversation, String?)] = []
-    for line in lines {
-      let conversation = conversations.next()
-      let fields = try line.decoded(Line.self, by: decoder)
-      if let language = fields.language, !wanted.isEmpty, !wanted.contains(language) { continue }
-      if let text = fields.text {
-        let tokens = model.tokenizer.encode(text)
-        documents.append(
-          (
-            TokenizedConversation(
-              id: "\(line.number)", tokens: tokens, answers: [0..<tokens.count]),
-            fields.language
-          ))
-      } else if let document = try conversation.map({ try encoder.tokens(of: $0.get()) }) ?? nil {
-        documents.append((document, fields.language))
+    for line in try ConversationFile(path: path) {
+      let conversation = try line.get()
+      if let language = conversation.language, !wanted.isEmpty, !wanted.contains(language) {
+        continue
+      }
+      if let document = try encoder.tokens(of: conversation) {
+        documents.append((document, conversation.language))
       }
     }
     return documents

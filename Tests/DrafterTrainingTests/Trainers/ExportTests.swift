@@ -27,7 +27,9 @@ import Testing
   }
 
   /// The graph's outputs of every step over one document, as states of the target's size.
-  private func outputs(_ trainer: StateTrainer, steps: Int) throws -> (StateBatch, [Tensor]) {
+  private func outputs(
+    _ trainer: StateTrainer, of tiny: TinyTarget, steps: Int
+  ) throws -> (StateBatch, [Tensor]) {
     var random = SeededRandom(seed: 0)
     let batch = try tiny.states.document(0)
     let start = try DraftStart(
@@ -40,11 +42,14 @@ import Testing
 
   @Test(
     "An EAGLE drafter goes on from states as it was trained to",
-    arguments: [TrainerKind.eagle, .eagle3])
-  func eagle(_ kind: TrainerKind) throws {
+    arguments: [TrainerKind.eagle, .eagle3], [false, true])
+  func eagle(_ kind: TrainerKind, targetIsGemma: Bool) throws {
+    let other = try TemporaryFolder()
+    defer { withExtendedLifetime(other) {} }
+    let tiny = targetIsGemma ? try TinyTarget.gemma(in: other) : tiny
     let trainer = try #require(try kind.trainer(tiny.setup()) as? StateTrainer)
     let path = try export(trainer)
-    let (batch, expected) = try outputs(trainer, steps: 2)
+    let (batch, expected) = try outputs(trainer, of: tiny, steps: 2)
     let weights = try EagleWeights(
       EagleCheckpoint(SafetensorsFile(path: path), fields: ConfigurationFields(folder: path)),
       target: tiny.model, tokens: { nil }, exact: true)
@@ -52,7 +57,7 @@ import Testing
 
     // The true states up to a row, then the drafter's own.
     let last = batch.rows - 4
-    let hidden = TinyTarget.hidden
+    let hidden = tiny.model.hiddenSize
     var inputs = [Float]()
     for row in 0...last {
       inputs += trainer.network.inputs.flatMap {
@@ -81,6 +86,28 @@ import Testing
     close(second.outputs, Array(expected[1].values[last * hidden..<(last + 1) * hidden]))
   }
 
+  @Test("An EAGLE drafter starts from another one", arguments: [TrainerKind.eagle, .eagle3])
+  func start(_ kind: TrainerKind) throws {
+    let first = try #require(try kind.trainer(tiny.setup()) as? StateTrainer)
+    let path = try export(first)
+    var configuration = TrainerKind.eagle(featureWeight: 1)
+    configuration.start = path
+    // The sizes are the other drafter's.
+    configuration.intermediate = 32
+    let version = try #require(EagleVersion(rawValue: kind.rawValue))
+    let next = try StateTrainer(eagle: version, configuration, setup: tiny.setup())
+    try next.prepare()
+    let (old, new) = (
+      try outputs(first, of: tiny, steps: 2).1, try outputs(next, of: tiny, steps: 2).1
+    )
+    for (old, new) in zip(old, new) { close(new.values, old.values, within: 0.05) }
+
+    configuration.start = folder.file("nothing")
+    #expect(throws: (any Error).self) {
+      try StateTrainer(eagle: version, configuration, setup: tiny.setup())
+    }
+  }
+
   /// What the head is applied to, and the states that the next step goes on from.
   private func forward(
     _ weights: EagleWeights, _ cache: TransformerCache, tokens: [Int32], states: [Float],
@@ -105,7 +132,7 @@ import Testing
   func heads(_ kind: TrainerKind) throws {
     let trainer = try #require(try kind.trainer(tiny.setup()) as? StateTrainer)
     let trained = try TrainedDrafter.load(folder: export(trainer), target: tiny.model)
-    let (batch, states) = try outputs(trainer, steps: 3)
+    let (batch, states) = try outputs(trainer, of: tiny, steps: 3)
     let graph = Graph(pool: tiny.model.pool)
     let head = graph.constant(
       try tiny.target.head(VocabularyCut(vocabularySize: TinyTarget.vocabularySize)))

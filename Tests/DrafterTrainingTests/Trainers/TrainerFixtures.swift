@@ -19,6 +19,19 @@ struct TinyTarget {
 
   /// - Parameter folder: for the target and its states.
   init(in folder: TemporaryFolder, documents count: Int = 24, length: Int = 40) throws {
+    try self.init(Self.llama(in: folder), in: folder, documents: count, length: length)
+  }
+
+  /// A tiny Gemma, which multiplies the rows of its embedding.
+  static func gemma(in folder: TemporaryFolder) throws -> TinyTarget {
+    let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("../../LanguageModelsTests/Goldens/gemma3").path
+    return try TinyTarget(
+      TransformerModel(folder: goldens, pool: ComputePool(threads: 2)), in: folder,
+      documents: 24, length: 40)
+  }
+
+  private static func llama(in folder: TemporaryFolder) throws -> TransformerModel {
     var random = SeededRandom(seed: 5)
     let shape = BlockShape(
       hidden: Self.hidden, intermediate: 96, heads: 4, kvHeads: 2, headSize: 16)
@@ -33,7 +46,13 @@ struct TinyTarget {
       network, theta: 10_000, contextLength: 256,
       cut: VocabularyCut(vocabularySize: Self.vocabularySize)
     ).writeModel(to: path)
-    let model = try TransformerModel(folder: path, pool: ComputePool(threads: 2))
+    return try TransformerModel(folder: path, pool: ComputePool(threads: 2))
+  }
+
+  private init(
+    _ model: TransformerModel, in folder: TemporaryFolder, documents count: Int, length: Int
+  ) throws {
+    var random = SeededRandom(seed: 6)
     target = TrainingTarget(
       model: model,
       identity: Provenance.Target(name: "tiny", sha256: "00", vocabularyFingerprint: "7f"))
@@ -41,10 +60,10 @@ struct TinyTarget {
     let layers = [2, 4, 5]
     let writer = try HiddenStateWriter(
       folder: folder.file("states"), metadata: HiddenStateMetadata(target: "tiny"),
-      hiddenSize: Self.hidden, layers: layers)
+      hiddenSize: model.hiddenSize, layers: layers)
     let prefill = try StatePrefill(model: model, layers: layers, contextLength: length)
     for document in 0..<count {
-      let tokens = Self.text(length, &random)
+      let tokens = Self.text(length, of: Int32(min(120, model.vocabularySize)), &random)
       try writer.append(
         TokenizedConversation(id: "\(document)", tokens: tokens, answers: [6..<length]),
         states: try prefill.states(of: [tokens])[0])
@@ -54,12 +73,14 @@ struct TinyTarget {
   }
 
   /// Each token has three successors, the first of them twice as likely.
-  private static func text(_ length: Int, _ random: inout SeededRandom) -> [Int32] {
-    var tokens = [Int32.random(in: 0..<120, using: &random)]
+  private static func text(
+    _ length: Int, of vocabulary: Int32, _ random: inout SeededRandom
+  ) -> [Int32] {
+    var tokens = [Int32.random(in: 0..<vocabulary, using: &random)]
     while tokens.count < length {
       let last = tokens[tokens.count - 1]
       let choice: Int32 = [1, 1, 7, 31].randomElement(using: &random) ?? 1
-      tokens.append((last * 3 + choice) % 120)
+      tokens.append((last * 3 + choice) % vocabulary)
     }
     return tokens
   }
@@ -68,7 +89,7 @@ struct TinyTarget {
   func setup(coverage: Double = 1, probe: Bool = false) throws -> StateTraining {
     let (training, validation) = try states.split(validation: 0.2, seed: 1)
     let cut = VocabularyCut(
-      counts: try VocabularyCut.counts(of: training, vocabularySize: Self.vocabularySize),
+      counts: try VocabularyCut.counts(of: training, vocabularySize: model.vocabularySize),
       coverage: coverage)
     return try StateTraining(
       target: target, training: training, validation: validation, cut: cut, batchRows: 160,
@@ -121,7 +142,7 @@ enum TrainerKind: String, CaseIterable, CustomTestStringConvertible {
     }
   }
 
-  private static func eagle(featureWeight: Double) -> EagleConfiguration {
+  static func eagle(featureWeight: Double) -> EagleConfiguration {
     EagleConfiguration(
       intermediate: 64, heads: 2, kvHeads: 1, headSize: 32, steps: 2, stepDecay: 0.8, noise: 0.05,
       featureWeight: featureWeight, tokenWeight: 1)

@@ -8,6 +8,10 @@ public struct HiddenStatePass: Sendable {
   public let model: Model
   /// Documents are cut to so many tokens.
   public let contextLength: Int
+  /// Conversations that say another language are passed by; none takes all.
+  public var languages: [String] = []
+  /// It ends before the document that would bring more rows of a file than these; nil: no limit.
+  public var mostRows: Int?
 
   /// How far a pass is.
   public struct Progress: Sendable, Equatable {
@@ -88,15 +92,14 @@ public struct HiddenStatePass: Sendable {
     _ conversations: ConversationFile, _ writer: HiddenStateWriter
   ) throws -> Progress {
     var progress = Progress()
-    let encoder = ConversationEncoder(model: model)
-    for conversation in conversations {
-      guard let document = try encoder.tokens(of: try conversation.get()) else {
+    try forEach(conversations) { document in
+      guard let document else {
         progress.unreadable += 1
-        continue
+        return
       }
       progress.documents += 1
-      if document.tokens.count > contextLength { progress.cut += 1 }
       let kept = document.prefix(contextLength)
+      if kept.tokens.count < document.tokens.count { progress.cut += 1 }
       if writer.contains(kept) {
         progress.present += 1
       } else {
@@ -110,13 +113,30 @@ public struct HiddenStatePass: Sendable {
     _ conversations: ConversationFile, _ writer: HiddenStateWriter,
     _ body: (TokenizedConversation) throws -> Void
   ) throws {
-    let encoder = ConversationEncoder(model: model)
-    for conversation in conversations {
-      if let document = try encoder.tokens(of: try conversation.get())?.prefix(contextLength),
-        !document.tokens.isEmpty, !writer.contains(document)
+    try forEach(conversations) { document in
+      if let document = document?.prefix(contextLength), !document.tokens.isEmpty,
+        !writer.contains(document)
       {
         try body(document)
       }
+    }
+  }
+
+  /// All documents that are wanted, whole; nil for one whose answers cannot be told from the rest.
+  private func forEach(
+    _ conversations: ConversationFile, _ body: (TokenizedConversation?) throws -> Void
+  ) throws {
+    let encoder = ConversationEncoder(model: model)
+    var rows = 0
+    for line in conversations {
+      let conversation = try line.get()
+      if let language = conversation.language, !languages.isEmpty, !languages.contains(language) {
+        continue
+      }
+      let document = try encoder.tokens(of: conversation)
+      rows += min(contextLength, document?.tokens.count ?? 0)
+      if let mostRows, rows > mostRows { return }
+      try body(document)
     }
   }
 }

@@ -20,6 +20,8 @@ struct Eagle1Network: EagleNetwork {
   private let stateSizes: [Float]
   /// The size of most of them, which the stream is divided by.
   private let streamSize: Float
+  /// What the target multiplies its embedding's rows by. A drafter reads the rows as they are.
+  private let rowScale: Float
 
   /// What the fusion's inputs are multiplied by: its rows add up many numbers, hence its weights
   /// are to change less than others.
@@ -30,10 +32,12 @@ struct Eagle1Network: EagleNetwork {
 
   /// - Parameters:
   ///   - sizes: of final states.
+  ///   - rowScale: what the target multiplies its embedding's rows by.
   init(
     _ shape: BlockShape, epsilon: Float, frequencies: [Double], sizes: StateSizes,
-    random: inout SeededRandom
+    rowScale: Float, random: inout SeededRandom
   ) {
+    self.rowScale = rowScale
     stateSizes = sizes.states[0]
     let streamSize = stateSizes.median
     self.streamSize = streamSize
@@ -63,7 +67,7 @@ struct Eagle1Network: EagleNetwork {
       let value = parameter.value.copy()
       switch parameter.name {
       case fuse.name:
-        let embedding = [Float](repeating: embeddingScale, count: fromState.count)
+        let embedding = [Float](repeating: embeddingScale * rowScale, count: fromState.count)
         value.scaleColumns(by: embedding + fromState)
         value.scale(by: Self.fusionInput * streamSize)
       case block.query.name, block.key.name, block.value.name: value.scaleColumns(by: fromState)

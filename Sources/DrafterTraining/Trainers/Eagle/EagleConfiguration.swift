@@ -1,5 +1,9 @@
 /// The sizes of an EAGLE drafter and how it is trained.
 public struct EagleConfiguration: DrafterConfiguration {
+  /// What it starts from: `random` weights, or the folder of a drafter of the same kind for the same
+  /// target, which says its sizes, whatever is said below. A drafter of many languages is where one
+  /// for a single language is soon learned from.
+  public var start = "random"
   /// Columns of the layer's feed-forward part.
   public var intermediate: Int
   public var heads: Int

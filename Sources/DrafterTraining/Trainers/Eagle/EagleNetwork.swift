@@ -1,8 +1,12 @@
+import LanguageModels
+import ModelFiles
+
 /// EAGLE's networks, which go on from a state: from the state at a token and the token after it
 /// they compute their own state at that next token.
 protocol EagleNetwork: StateNetwork {
   func bind(to graph: Graph) -> any BoundEagleNetwork
-  /// The weights for embeddings and states as the target has them, under their public names.
+  /// The weights for embeddings and states as the target has them, under their public names: each of
+  /// `parameters` in its place, times constants.
   func exportedWeights() -> [(name: String, value: Tensor)]
 }
 
@@ -20,6 +24,20 @@ protocol BoundEagleNetwork {
 
 extension EagleNetwork {
   var mostSteps: Int { 16 }
+
+  /// Sets the weights to those of an exported drafter.
+  /// - Parameter folder: of a drafter with the same sizes.
+  /// - Throws: `LanguageModelError` or `ModelFileError`, naming the file and the tensor.
+  func start(from folder: String) throws {
+    let file = try SafetensorsFile(path: folder)
+    for parameter in parameters { parameter.value.fill(1) }
+    for (parameter, scale) in zip(parameters, exportedWeights()) {
+      let weights = try file.floats(of: scale.name, shape: parameter.value.shape)
+      for (index, weight) in weights.enumerated() {
+        parameter.value.data[index] = weight / scale.value.data[index]
+      }
+    }
+  }
 
   /// Each step sees the true rows up to its start and what was drafted from there, as in decoding
   /// (EAGLE-3's training-time test; for EAGLE-1 more than its paper does, as in HASS, 2408.15766).

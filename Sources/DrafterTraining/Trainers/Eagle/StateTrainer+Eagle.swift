@@ -1,5 +1,6 @@
 import Drafters
 import LanguageModels
+import ModelFiles
 
 extension EagleConfiguration {
   /// Sizes for a target: bf16 weights below 30 MB, and a draft step that costs a few per cent of
@@ -19,7 +20,8 @@ extension EagleConfiguration {
 
   var options: [String: String] {
     [
-      "intermediate": "\(intermediate)", "heads": "\(heads)", "kv heads": "\(kvHeads)",
+      "start": start, "intermediate": "\(intermediate)", "heads": "\(heads)",
+      "kv heads": "\(kvHeads)",
       "head size": "\(headSize)", "drafted steps": "\(steps)", "step decay": "\(stepDecay)",
       "noise": "\(noise)", "feature weight": "\(featureWeight)", "token weight": "\(tokenWeight)",
       "prompt weight": "\(promptWeight)",
@@ -31,6 +33,20 @@ extension EagleConfiguration {
       hidden: hidden, input: version == .eagle1 ? hidden : 2 * hidden,
       intermediate: intermediate, heads: heads, kvHeads: kvHeads, headSize: headSize)
   }
+
+  /// With the sizes of the drafter that it starts from.
+  fileprivate func withSizesOfStart() throws -> EagleConfiguration {
+    guard let folder = startFolder else { return self }
+    let fields = try ConfigurationFields(folder: folder)
+    var result = self
+    result.intermediate = try fields.int("intermediate_size", in: 32...65_536)
+    result.heads = try fields.int("num_attention_heads", in: 1...128)
+    result.kvHeads = try fields.int("num_key_value_heads", in: 1...128)
+    result.headSize = try fields.int("head_dim", in: 16...256)
+    return result
+  }
+
+  fileprivate var startFolder: String? { start == "random" ? nil : start }
 }
 
 extension StateTrainer {
@@ -39,6 +55,7 @@ extension StateTrainer {
   public convenience init(
     eagle version: EagleVersion, _ configuration: EagleConfiguration, setup: StateTraining
   ) throws {
+    let configuration = try configuration.withSizesOfStart()
     try configuration.check()
     let model = setup.target.model.configuration
     let shape = configuration.shape(version, hidden: model.hiddenSize)
@@ -50,7 +67,7 @@ extension StateTrainer {
     case .eagle1:
       network = Eagle1Network(
         shape, epsilon: model.normEpsilon, frequencies: frequencies,
-        sizes: try setup.sizes(of: [.final]), random: &random)
+        sizes: try setup.sizes(of: [.final]), rowScale: model.embeddingScale, random: &random)
     case .eagle3:
       let layers = EagleLayout.observedLayers(layerCount: model.layerCount)
       for layer in layers where !setup.training.layers.contains(layer) {
@@ -63,6 +80,7 @@ extension StateTrainer {
         sizes: try setup.sizes(of: layers.map(StateKind.layer) + [.final]), random: &random)
     }
     try self.init(
-      network, losses: configuration.losses, setup: setup, options: configuration.options)
+      network, losses: configuration.losses, setup: setup, options: configuration.options,
+      prepare: configuration.startFolder.map { folder in { try network.start(from: folder) } })
   }
 }

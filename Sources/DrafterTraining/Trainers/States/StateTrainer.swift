@@ -34,12 +34,17 @@ public final class StateTrainer: Trainer {
   /// The output matrix's rows, their columns scaled. (cut, hidden)
   let head: Tensor
 
-  /// - Parameter options: what decides the course of the run beside its configuration.
+  private let preparation: () throws -> Void
+
+  /// - Parameters:
+  ///   - options: what decides the course of the run beside its configuration.
+  ///   - prepare: sets the weights to begin with; the network's own way if nil.
   init(
     _ network: any StateNetwork, losses: StateLosses, setup: StateTraining,
-    options: [String: String]
+    options: [String: String], prepare: (() throws -> Void)? = nil
   ) throws {
     self.network = network
+    preparation = prepare ?? { try network.prepare(setup) }
     self.losses = losses
     self.setup = setup
     self.options = options.merging(setup.options) { own, _ in own }
@@ -47,7 +52,7 @@ public final class StateTrainer: Trainer {
     head.scaleColumns(by: network.headScales)
   }
 
-  public func prepare() throws { try network.prepare(setup) }
+  public func prepare() throws { try preparation() }
 
   public func loss(of microBatch: Int, in graph: Graph) throws -> StepLoss {
     var random = SeededRandom(seed: setup.seed, stream: UInt64(microBatch))
