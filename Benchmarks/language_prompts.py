@@ -87,4 +87,5 @@ def main() -> None:
         (folder / f"{language}.jsonl").write_text(lines, encoding="utf-8")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -155,4 +155,30 @@ struct TinyLMRealStartTests {
     let answers = batch.tokens.indices.dropFirst(first.count).filter { batch.answer[$0] == 1 }
     #expect(model.tokenizer.decode(answers.map { batch.tokens[$0] }) == "Yes")
   }
+
+  @Test("States are computed of the texts of a language, up to a number of tokens")
+  func statesOfTexts() async throws {
+    let model = try await DataModels.smol.value
+    let folder = try TemporaryFolder()
+    let path = folder.file("text.jsonl")
+    let lines = """
+      {"id": "1", "language": "de", "text": "Eins zwei drei."}
+      {"id": "2", "language": "en", "text": "One two three."}
+      {"id": "3", "language": "de", "text": "Vier fünf sechs."}
+      {"id": "4", "language": "de", "text": "Sieben acht neun."}
+      """
+    try Data(lines.utf8).write(to: URL(fileURLWithPath: path))
+    let texts = ["Eins zwei drei.", "Vier fünf sechs."].map { model.tokenizer.encode($0) }
+    var pass = HiddenStatePass(model: model, contextLength: 64)
+    pass.languages = ["de"]
+    pass.mostRows = texts.map(\.count).reduce(1, +)
+    let writer = try HiddenStateWriter(
+      folder: folder.file("states"), metadata: HiddenStateMetadata(of: model),
+      hiddenSize: model.transformer.hiddenSize, layers: [])
+    let progress = try pass.run(ConversationFile(path: path), into: writer)
+    #expect(progress.documents == 2)
+    let states = try HiddenStateSet(folder: writer.folder)
+    #expect(try (0..<states.documentCount).map { try states.document($0).tokens } == texts)
+    #expect(try states.document(0).answer.allSatisfy { $0 == 1 })
+  }
 }

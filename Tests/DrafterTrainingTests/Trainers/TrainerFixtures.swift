@@ -57,7 +57,7 @@ struct TinyTarget {
       model: model,
       identity: Provenance.Target(name: "tiny", sha256: "00", vocabularyFingerprint: "7f"))
 
-    let layers = [2, 4, 5]
+    let layers = EagleLayout.observedLayers(layerCount: model.layerCount)
     let writer = try HiddenStateWriter(
       folder: folder.file("states"), metadata: HiddenStateMetadata(target: "tiny"),
       hiddenSize: model.hiddenSize, layers: layers)
