@@ -78,8 +78,9 @@ public struct BenchmarkConfiguration: Sendable {
 }
 
 /// Drafters as commands and experiments name them: registry names divided by commas, a trained one
-/// with `=FOLDER` behind it (`suffix,eagle=large`), a draft model with that of its vocabularies by
-/// language, affine-tree with `=FILE`; `adapt=FILE` among them lets a tiny-lm learn while it drafts.
+/// with `=FOLDER` behind it (`suffix,eagle=large`; several of a kind are chosen from by language), a
+/// draft model with that of its vocabularies by language, affine-tree with `=FILE`; `adapt=FILE` among
+/// them lets a tiny-lm learn while it drafts.
 public struct NamedDrafter: Sendable {
   /// Without the paths.
   public let names: String
@@ -102,8 +103,13 @@ public struct NamedDrafter: Sendable {
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let parts = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         .map(String.init)
-      if parts[0] != Self.adapt || parts.count == 1 { names.append(parts[0]) }
-      if parts.count > 1 { paths.append((parts[0], parts[1])) }
+      if parts.count == 1 {
+        names.append(parts[0])
+      } else {
+        // Another folder of the same kind is one more to choose from.
+        if parts[0] != Self.adapt, !names.contains(parts[0]) { names.append(parts[0]) }
+        paths.append((parts[0], parts[1]))
+      }
     }
     self.names = names.joined(separator: ",")
     let others = [Self.tree, Self.adapt] + Self.draftModels

@@ -57,11 +57,14 @@ import Testing
     #expect(sequence.tokens.count > 30)
   }
 
-  @Test("a long time without drafts is caught up with", arguments: EagleVersion.allCases)
-  func pause(version: EagleVersion) throws {
+  @Test(
+    "a long time without drafts is caught up with, also by one that waited for its turn",
+    arguments: EagleVersion.allCases, [false, true])
+  func pause(version: EagleVersion, isWaiting: Bool) throws {
     let target = try EagleGolden.target()
     let weights = try EagleGolden.weights(version, target: target)
     let sequence = try EagleSequence(target, drafter(weights))
+    sequence.drafter.isWaiting = isWaiting
     try sequence.begin(prompt(5), chunks: [], then: 9)
     for step in 0..<70 {
       try sequence.step(DraftTree(), accepting: [], then: Int32(3 + step * 13 % 90))

@@ -9,11 +9,12 @@ import Speculation
 /// token before. What it drafts goes on from its own predicted states; these rows are dropped
 /// after verification, and the accepted tokens enter with their true states in one pass with the
 /// next draft's first level.
-public final class EagleDrafter: Drafter {
+public final class EagleDrafter: WaitingDrafter {
   public var name: String { weights.version.rawValue }
   public var observing: Observation { weights.observing }
   public let weights: EagleWeights
   public let configuration: DraftModelConfiguration
+  public var isWaiting = false
   private let cache: TransformerCache
   private let capacity: Int
   /// The sequence.
@@ -73,13 +74,13 @@ public final class EagleDrafter: Drafter {
 
   public func observePrompt(_ states: TargetStates, from position: Int) throws {
     observe(states, from: position)
-    try enter()
+    if !isWaiting { try enter() }
   }
 
   public func commit(_ new: [Int32], states: TargetStates) throws {
     observe(states, from: tokens.count - 1)
     tokens += new
-    if waiting.count > Self.mostWaiting { try enter() }
+    if waiting.count > Self.mostWaiting, !isWaiting { try enter() }
   }
 
   /// Takes the target's states from `position` on, those it has left out.

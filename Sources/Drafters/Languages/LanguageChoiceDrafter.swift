@@ -2,12 +2,17 @@ import LanguageModels
 import Sampling
 import Speculation
 
+/// A drafter that can keep what it observes, without computing on it, while another one drafts.
+public protocol WaitingDrafter: Drafter {
+  var isWaiting: Bool { get set }
+}
+
 /// Drafts with that one of several drafters which suits the language being written: by the tokens
 /// that each was trained to propose, and by what the target accepts of it. Nothing says the language;
 /// where the text changes, the choice does.
 ///
-/// Only the chosen one works. The others must be able to go on with any sequence when their turn comes,
-/// as `DraftModelDrafter` can.
+/// Only the chosen one works. The others go on with any sequence when their turn comes, as
+/// `DraftModelDrafter` can, or keep what they have observed until then (`WaitingDrafter`).
 public final class LanguageChoiceDrafter: Drafter {
   public struct Member {
     /// A language, or what else tells it from the others.
@@ -24,6 +29,7 @@ public final class LanguageChoiceDrafter: Drafter {
   }
 
   public let name: String
+  public let observing: Observation
   private let members: [Member]
   private let shares: LanguageShares
   /// What became of each one's first guesses, older ones counting less.
@@ -55,21 +61,26 @@ public final class LanguageChoiceDrafter: Drafter {
   /// What a drafter of another language is given, so that one that is right more often can win.
   private static let leastShare: Float = 0.05
 
-  /// - Parameter members: at least one.
-  /// - Throws: `SpeculationError.invalidSetting` for none.
+  /// - Parameter members: at least one; all observe the same.
+  /// - Throws: `SpeculationError.invalidSetting` for none, and for members that observe different states.
   public init(name: String, members: [Member]) throws {
     guard !members.isEmpty else {
       throw SpeculationError.invalidSetting(
         name: "drafters to choose from", expected: "at least one", found: "none")
     }
+    let observing = members[0].drafter.observing
+    for member in members where member.drafter.observing != observing {
+      throw SpeculationError.invalidSetting(
+        name: "drafters to choose from", expected: "that all observe the same states",
+        found: "\(members[0].label) and \(member.label)")
+    }
     self.name = name
     self.members = members
+    self.observing = observing
     shares = LanguageShares(members.map { ($0.label, $0.tokens) })
     records = members.map { _ in Record() }
     weights = members.map { _ in 1 / Float(members.count) }
   }
-
-  public var observing: Observation { members[chosen].drafter.observing }
 
   /// Each one's share of the text, and 1 for the one that drafts.
   public var figures: [String: Double] {
@@ -83,7 +94,11 @@ public final class LanguageChoiceDrafter: Drafter {
     lookedAt = nil
     guesses = []
     choose(for: prompt)
-    try members[chosen].drafter.begin(prompt: prompt)
+    for drafter in following { try drafter.begin(prompt: prompt) }
+  }
+
+  public func observePrompt(_ states: TargetStates, from position: Int) throws {
+    for drafter in following { try drafter.observePrompt(states, from: position) }
   }
 
   public func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree {
@@ -99,7 +114,12 @@ public final class LanguageChoiceDrafter: Drafter {
       records[chosen].add(guesses.contains(first))
       guesses = []
     }
-    try members[chosen].drafter.commit(tokens, states: states)
+    for drafter in following { try drafter.commit(tokens, states: states) }
+  }
+
+  /// Those that must be told all that happens.
+  private var following: [any Drafter] {
+    observing == .nothing ? [members[chosen].drafter] : members.map(\.drafter)
   }
 
   private func choose(for text: [Int32]) {
@@ -109,5 +129,8 @@ public final class LanguageChoiceDrafter: Drafter {
     let values = members.indices.map { max(weights[$0], Self.leastShare) * records[$0].rate }
     // A near tie changes nothing: who begins has the text to read.
     for index in values.indices where values[index] > values[chosen] * 1.1 { chosen = index }
+    for index in members.indices {
+      (members[index].drafter as? any WaitingDrafter)?.isWaiting = index != chosen
+    }
   }
 }

@@ -27,10 +27,12 @@ extension DrafterRegistry.Entry {
       return try LanguageChoiceDrafter(
         name: method,
         members: try found.map { trained in
-          guard trained.weights is TinyLM, let tokens = trained.frequent else {
+          guard trained.weights is TinyLM || trained.weights is EagleWeights,
+            let tokens = trained.frequent
+          else {
             throw SpeculationError.invalidSetting(
               name: "drafters to choose from by language",
-              expected: "tiny-lm, whose output is cut to frequent tokens",
+              expected: "tiny-lm, eagle or eagle3, whose output is cut to frequent tokens",
               found: "\(trained.method) in \(trained.folder)")
           }
           return .init(

@@ -133,6 +133,61 @@ private func context(_ tokens: [Int32]) throws -> DraftContext {
   }
 }
 
+@Suite struct EagleChoiceTests {
+  @Test("EAGLE drafters take turns as the text goes, and change no word")
+  func turns() throws {
+    let target = try EagleGolden.target()
+    let size = target.vocabularySize
+    let half = Int32(size / 2)
+    let lists = [("low", Int32(0)..<half), ("high", half..<Int32(size))].map { name, tokens in
+      (
+        name,
+        frequent(Dictionary(uniqueKeysWithValues: tokens.map { ($0, 3) }), vocabularySize: size)
+      )
+    }
+    let generator = try SpeculativeGenerator(target: target, capacity: 160)
+    func output(_ drafter: (any Drafter)?, _ sampling: SamplingParameters) throws -> [Int32] {
+      let setup = GenerationSetup(
+        drafter: drafter, draftLength: .fixed(3), sampling: sampling,
+        limits: GenerationLimits(maxTokens: 100, stopTokens: []))
+      try generator.begin(prompt: [3, 1, 4, 1, 5], setup: setup)
+      while try generator.next() != nil {}
+      return Array(generator.output)
+    }
+    for sampling in [.greedy, try SamplingParameters(temperature: 1, seed: 3)] {
+      let plain = try output(nil, sampling)
+      let members = try lists.map { name, tokens in
+        LanguageChoiceDrafter.Member(
+          label: name,
+          drafter: try EagleDrafter(
+            weights: EagleGolden.weights(.eagle1, target: target, tokens: tokens.tokens.sorted()),
+            capacity: 160),
+          tokens: tokens)
+      }
+      let drafter = try LanguageChoiceDrafter(name: "eagle", members: members)
+      #expect(try output(drafter, sampling) == plain)
+      let drafted = generator.traces.flatMap(\.drafted)
+      #expect(drafted.contains { $0 < half })
+      #expect(drafted.contains { $0 >= half })
+    }
+  }
+
+  @Test("drafters that observe different states are refused")
+  func different() throws {
+    let target = try EagleGolden.target()
+    let members = try EagleVersion.allCases.map { version in
+      LanguageChoiceDrafter.Member(
+        label: version.rawValue,
+        drafter: try EagleDrafter(
+          weights: EagleGolden.weights(version, target: target), capacity: 64),
+        tokens: korean)
+    }
+    #expect(throws: SpeculationError.self) {
+      _ = try LanguageChoiceDrafter(name: "eagle", members: members)
+    }
+  }
+}
+
 @Suite struct DraftVocabularyTests {
   @Test("a cut head's logits are the model's own, bit for bit, and the language chooses the cut")
   func cutHead() throws {
