@@ -40,6 +40,14 @@ def is_in(language: str, text: str) -> bool:
     return sum(word in frequent for word in words) >= 0.15 * max(1, len(words))
 
 
+def write(path: pathlib.Path, prompts: list[dict], count: int) -> None:
+    if len(prompts) < count:
+        print(f"{path.stem}: expected {count} documents, found {len(prompts)}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(prompt, ensure_ascii=False) + "\n" for prompt in prompts)
+    path.write_text(lines, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpus", help="a part of a corpus, JSON lines")
@@ -56,8 +64,6 @@ def main() -> None:
             document = json.loads(line)
             if document["language"] in documents:
                 documents[document["language"]].append(document)
-    folder = pathlib.Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
     for language, pages in documents.items():
         length = LETTERS.get(language, OTHERS)
         chance = random.Random(language)
@@ -81,10 +87,7 @@ def main() -> None:
                         "prompt": prompt,
                     }
                 )
-        if len(prompts) < arguments.count:
-            print(f"{language}: expected {arguments.count} documents, found {len(prompts)}")
-        lines = "".join(json.dumps(prompt, ensure_ascii=False) + "\n" for prompt in prompts)
-        (folder / f"{language}.jsonl").write_text(lines, encoding="utf-8")
+        write(pathlib.Path(arguments.out) / f"{language}.jsonl", prompts, arguments.count)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import argparse
 import json
 import pathlib
 
-from language_prompts import is_in
+from language_prompts import is_in, write
 
 NAMES = {
     "en": {"de": "German", "ko": "Korean", "ja": "Japanese", "zh": "Chinese"},
@@ -41,8 +41,6 @@ def main() -> None:
     arguments = parser.parse_args()
     with open(arguments.corpus, encoding="utf-8") as lines:
         documents = [json.loads(line) for line in lines]
-    folder = pathlib.Path(arguments.out)
-    folder.mkdir(parents=True, exist_ok=True)
     for direction in arguments.directions:
         source, goal = direction.split("-")
         length = LETTERS.get(source, OTHERS)
@@ -64,10 +62,7 @@ def main() -> None:
             )
             if len(prompts) == arguments.count:
                 break
-        if len(prompts) < arguments.count:
-            print(f"{direction}: expected {arguments.count} documents, found {len(prompts)}")
-        lines = "".join(json.dumps(prompt, ensure_ascii=False) + "\n" for prompt in prompts)
-        (folder / f"{direction}.jsonl").write_text(lines, encoding="utf-8")
+        write(pathlib.Path(arguments.out) / f"{direction}.jsonl", prompts, arguments.count)
 
 
 if __name__ == "__main__":

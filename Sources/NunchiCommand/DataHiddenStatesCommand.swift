@@ -64,6 +64,7 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
     pass.mostRows = rows
     let bar = WorkProgress(label: target.model)
     defer { bar.clear() }
+    var documents = 0
     for file in data {
       let result: HiddenStatePass.Progress
       do {
@@ -83,6 +84,7 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
         throw ExitCode.failure
       }
       bar.clear()
+      documents += result.documents
       var table = [
         [
           file,
@@ -103,6 +105,10 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
         ])
       }
       writeTable(table)
+    }
+    guard documents > 0 || language.isEmpty else {
+      throw TrainingError.setting(
+        name: "language", expected: "one of the data's", found: language.joined(separator: ", "))
     }
     writeTable([
       [
