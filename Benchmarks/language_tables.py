@@ -42,9 +42,8 @@ def share(counts: dict) -> str:
 
 
 def gnuplot(folder: str, name: str, commands: str) -> None:
-    for terminal, ending in (("pngcairo size 720,480", "png"), ("svg size 720,480", "svg")):
-        script = f'set terminal {terminal}\nset output "{folder}/{name}.{ending}"\n{commands}\n'
-        subprocess.run(["gnuplot"], input=script, text=True, check=True)
+    script = f'set terminal pngcairo size 800,560\nset output "{folder}/{name}.png"\n{commands}\n'
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
 def line(points: list[tuple[float, float]]) -> tuple[float, float, float]:
@@ -58,7 +57,7 @@ def line(points: list[tuple[float, float]]) -> tuple[float, float, float]:
     return mean_y - slope * mean_x, slope, xy / math.sqrt(xx * yy) if yy else 0
 
 
-def languages(runs: dict[str, dict], plots: str | None) -> None:
+def languages(runs: dict[str, dict], plots: str | None, plotted: list[str]) -> None:
     figures = {language: overall(run) for language, run in runs.items()}
     names = []
     for language, methods in figures.items():
@@ -118,6 +117,8 @@ def languages(runs: dict[str, dict], plots: str | None) -> None:
                 points.append((own[name]["fertility"], own[name]["speedup"], language))
         a, b, r = line([point[:2] for point in points])
         print(f"  {name}: {a:.2f} {b:+.2f} {r:+.2f}")
+        if plotted and name not in plotted:
+            continue
         blocks.append(f"$data{index} << E\n" + "".join(f"{x} {y} {l}\n" for x, y, l in points) + "E\n")
         keys.append(
             f'$data{index} using 1:2 with points pt 7 lc {index + 1} title "{name}" noenhanced, '
@@ -126,7 +127,7 @@ def languages(runs: dict[str, dict], plots: str | None) -> None:
         )
     if plots:
         commands = "".join(blocks) + (
-            'set xlabel "tokens a character"\nset ylabel "speedup"\nset key outside bottom\nset grid\n'
+            'set xlabel "tokens a character"\nset ylabel "speedup"\nset key below maxcols 2\nset grid\n'
             "set offsets graph 0.05, graph 0.05, graph 0.08, graph 0.05\nplot " + ", ".join(keys)
         )
         gnuplot(plots, "speedup-by-fertility", commands)
@@ -155,7 +156,7 @@ def curve(run: dict, tokens: list[int], plots: str | None) -> None:
             for count, m in zip(tokens, methods)
         )
         commands = data + (
-            'E\nset logscale x 2\nset xlabel "training tokens"\nset ylabel "speedup"\nset grid\n'
+            'E\nset logscale x 2\nset format x "%.0s%c"\nset rmargin 4\nset xlabel "training tokens"\nset ylabel "speedup"\nset grid\n'
             "set key left top\nset offsets 0, 0, graph 0.05, graph 0.05\n"
             'plot $data using 1:2:3:4 with yerrorbars pt 7 title "measured (95 %)", '
             f'{a}+{b}*log(x)/log(2) title "{b:+.3f} for twice the tokens"'
@@ -167,14 +168,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", help="LANGUAGE=EXPORT.json")
     parser.add_argument("--curve", nargs="+", type=int, help="training tokens of the run's drafters, in order")
-    parser.add_argument("--plots", help="a folder for PNG and SVG")
+    parser.add_argument("--plots", help="a folder for the plots")
+    parser.add_argument("--plotted", nargs="+", default=[], help="the rows that are plotted, all if not given")
     arguments = parser.parse_args()
     runs = dict(load(argument) for argument in arguments.runs)
     if arguments.curve:
         for run in runs.values():
             curve(run, arguments.curve, arguments.plots)
     else:
-        languages(runs, arguments.plots)
+        languages(runs, arguments.plots, arguments.plotted)
 
 
 main()
