@@ -22,9 +22,6 @@ public enum TensorMemory {
   /// Bytes that tensors hold now.
   public static var usedBytes: Int { lock.withLock { _ in state.usedBytes } }
 
-  /// The most bytes that tensors have held at once.
-  public static var mostUsedBytes: Int { lock.withLock { _ in state.mostUsed } }
-
   /// Bytes that new tensors can have without swapping.
   public static var availableBytes: Int { lock.withLock { _ in available() } }
 
