@@ -94,7 +94,7 @@ def languages(runs: dict[str, dict], plots: str | None, plotted: list[str]) -> N
         ],
     )
     for language, run in runs.items():
-        if "ko" == language:
+        if language == "ko":
             kinds = ["stem", "particle", "ending"]
             table(
                 ["Korean: accepted of drafted / of all tokens"] + kinds,
@@ -156,7 +156,8 @@ def curve(run: dict, tokens: list[int], plots: str | None) -> None:
             for count, m in zip(tokens, methods)
         )
         commands = data + (
-            'E\nset logscale x 2\nset format x "%.0s%c"\nset rmargin 4\nset xlabel "training tokens"\nset ylabel "speedup"\nset grid\n'
+            'E\nset logscale x 2\nset format x "%.0s%c"\nset rmargin 4\n'
+            'set xlabel "training tokens"\nset ylabel "speedup"\nset grid\n'
             "set key left top\nset offsets 0, 0, graph 0.05, graph 0.05\n"
             'plot $data using 1:2:3:4 with yerrorbars pt 7 title "measured (95 %)", '
             f'{a}+{b}*log(x)/log(2) title "{b:+.3f} for twice the tokens"'

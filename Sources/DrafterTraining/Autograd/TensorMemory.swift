@@ -19,9 +19,6 @@ public enum TensorMemory {
   nonisolated(unsafe) private static var state = State()
   private static let lock = Mutex(())
 
-  /// Bytes that tensors hold now.
-  public static var usedBytes: Int { lock.withLock { _ in state.usedBytes } }
-
   /// Bytes that new tensors can have without swapping.
   public static var availableBytes: Int { lock.withLock { _ in available() } }
 

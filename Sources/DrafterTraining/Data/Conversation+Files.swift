@@ -11,7 +11,7 @@ extension Conversation: Codable {
       try container.decodeIfPresent(Value.self, forKey: key)
     }
     let id: LineIdentifier? = try value(.id)
-    let text: String? = try value(.text)
+    let text: String? = container.contains(.conversations) ? nil : try value(.text)
     self.init(
       id: id?.text ?? "",
       turns: try text.map { [Turn(.gpt, $0)] }

@@ -7,7 +7,8 @@ import Tokenization
 ///      {"from": "gpt", "value": "…"}], "model": "SmolLM2-135M", "temperature": 0.7, "seed": 1,
 ///      "tokens": {"prompt": [1, 9690], "answer": [57, 2]}}
 ///
-/// All keys but `conversations` may be missing. `{"text": …}` is a text that answers nothing.
+/// All keys but `conversations` may be missing. `{"text": …}` without them is a text that
+/// answers nothing.
 public struct Conversation: Sendable, Equatable {
   public enum Speaker: String, Sendable, Codable {
     case system

@@ -133,6 +133,19 @@ private func context(_ tokens: [Int32]) throws -> DraftContext {
   }
 }
 
+/// So many tokens of a target with a drafter, and all that was drafted for them.
+private func generate(
+  _ target: TransformerModel, _ drafter: (any Drafter)?, _ sampling: SamplingParameters, tokens: Int
+) throws -> (output: [Int32], drafted: [Int32]) {
+  let generator = try SpeculativeGenerator(target: target, capacity: 160)
+  let setup = GenerationSetup(
+    drafter: drafter, draftLength: .fixed(3), sampling: sampling,
+    limits: GenerationLimits(maxTokens: tokens, stopTokens: []))
+  try generator.begin(prompt: [3, 1, 4, 1, 5], setup: setup)
+  while try generator.next() != nil {}
+  return (Array(generator.output), generator.traces.flatMap(\.drafted))
+}
+
 @Suite struct EagleChoiceTests {
   @Test("EAGLE drafters take turns as the text goes, and change no word")
   func turns() throws {
@@ -145,17 +158,8 @@ private func context(_ tokens: [Int32]) throws -> DraftContext {
         frequent(Dictionary(uniqueKeysWithValues: tokens.map { ($0, 3) }), vocabularySize: size)
       )
     }
-    let generator = try SpeculativeGenerator(target: target, capacity: 160)
-    func output(_ drafter: (any Drafter)?, _ sampling: SamplingParameters) throws -> [Int32] {
-      let setup = GenerationSetup(
-        drafter: drafter, draftLength: .fixed(3), sampling: sampling,
-        limits: GenerationLimits(maxTokens: 100, stopTokens: []))
-      try generator.begin(prompt: [3, 1, 4, 1, 5], setup: setup)
-      while try generator.next() != nil {}
-      return Array(generator.output)
-    }
     for sampling in [.greedy, try SamplingParameters(temperature: 1, seed: 3)] {
-      let plain = try output(nil, sampling)
+      let plain = try generate(target, nil, sampling, tokens: 100).output
       let members = try lists.map { name, tokens in
         LanguageChoiceDrafter.Member(
           label: name,
@@ -165,8 +169,8 @@ private func context(_ tokens: [Int32]) throws -> DraftContext {
           tokens: tokens)
       }
       let drafter = try LanguageChoiceDrafter(name: "eagle", members: members)
-      #expect(try output(drafter, sampling) == plain)
-      let drafted = generator.traces.flatMap(\.drafted)
+      let (found, drafted) = try generate(target, drafter, sampling, tokens: 100)
+      #expect(found == plain)
       #expect(drafted.contains { $0 < half })
       #expect(drafted.contains { $0 >= half })
     }
@@ -235,20 +239,11 @@ private func context(_ tokens: [Int32]) throws -> DraftContext {
       vocabularySize: size)
     var settings = DrafterSettings(length: 3, capacity: 128, draftModel: model)
     settings.draftVocabularies = DraftVocabularies([("even", list)])
-    let generator = try SpeculativeGenerator(target: model, capacity: 128)
-    func output(_ drafter: (any Drafter)?, _ sampling: SamplingParameters) throws -> [Int32] {
-      let setup = GenerationSetup(
-        drafter: drafter, draftLength: .fixed(3), sampling: sampling,
-        limits: GenerationLimits(maxTokens: 40, stopTokens: []))
-      try generator.begin(prompt: [3, 1, 4, 1, 5], setup: setup)
-      while try generator.next() != nil {}
-      return Array(generator.output)
-    }
     for sampling in [.greedy, try SamplingParameters(temperature: 1, seed: 3)] {
-      let plain = try output(nil, sampling)
-      let found = try output(try DrafterRegistry.make("draft-model", settings), sampling)
+      let plain = try generate(model, nil, sampling, tokens: 40).output
+      let (found, drafted) = try generate(
+        model, DrafterRegistry.make("draft-model", settings), sampling, tokens: 40)
       #expect(found == plain)
-      let drafted = generator.traces.flatMap(\.drafted)
       #expect(!drafted.isEmpty)
       #expect(drafted.allSatisfy { $0 % 2 == 0 })
     }

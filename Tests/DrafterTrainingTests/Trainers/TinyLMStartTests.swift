@@ -143,7 +143,7 @@ struct TinyLMRealStartTests {
     let path = folder.file("text.jsonl")
     let lines = """
       {"text": "One two three four five six seven eight nine ten."}
-      {"id": "a", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yes"}]}
+      {"id": "a", "text": "Not this", "conversations": [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "Yes"}]}
       """
     try Data(lines.utf8).write(to: URL(fileURLWithPath: path))
     let documents = try TextDocuments(path: path, model: model, contextLength: 8)
