@@ -41,7 +41,7 @@ let package = Package(
     .target(
       name: "LanguageModels", dependencies: ["NunchiKernels", "ModelFiles"],
       swiftSettings: strict),
-    .target(name: "Sampling", swiftSettings: strict),
+    .target(name: "Sampling", dependencies: ["NunchiKernels"], swiftSettings: strict),
     .target(
       name: "Speculation", dependencies: models + ["Sampling"], swiftSettings: strict),
     .target(name: "Drafters", dependencies: speculation, swiftSettings: strict),

@@ -3,11 +3,13 @@
 
     python3 Benchmarks/language_prompts.py corpus/heldout.jsonl --out held
     python3 Benchmarks/language_prompts.py corpus/train.jsonl --out training --count 600 --anywhere
+    python3 Benchmarks/language_prompts.py questions/heldout.jsonl questions/validation.jsonl --out chat
 
 The corpus is that of `nunchi data corpus`, whose parts have no page in common, also not in other
 languages. Each language gets `LANGUAGE.jsonl`, a file for `nunchi bench run --suite … --plain-text` and
 for `nunchi data self-distil`. A page of one language may quote much of another, or be code: a prompt is
-taken where it is written in its language.
+taken where it is written in its language. Of questions that `nunchi data text-prompts` has made of the corpus
+those are taken whole that want an answer in their language, the shorter first.
 """
 import argparse
 import json
@@ -48,9 +50,53 @@ def write(path: pathlib.Path, prompts: list[dict], count: int) -> None:
     path.write_text(lines, encoding="utf-8")
 
 
+def continuations(language: str, pages: list[dict], count: int, anywhere: bool) -> list[dict]:
+    length = LETTERS.get(language, OTHERS)
+    chance = random.Random(language)
+    if anywhere:
+        chance.shuffle(pages)
+    prompts = []
+    for page in pages:
+        text = page["text"]
+        # As much again is left for the answer to be about.
+        room = len(text) - 2 * length
+        if room < 0 or len(prompts) == count:
+            continue
+        start = chance.randrange(room + 1) if anywhere and len(prompts) % 2 else 0
+        prompt = text[start : start + length]
+        if is_in(language, prompt):
+            prompts.append(
+                {
+                    "question_id": f"{language}-{page['id']}-{start}",
+                    "category": "continuation",
+                    "language": language,
+                    "prompt": prompt,
+                }
+            )
+    return prompts
+
+
+def chats(language: str, questions: list[dict], count: int) -> list[dict]:
+    own = [
+        question
+        for question in questions
+        if question["category"] != "translate" and is_in(language, question["prompt"])
+    ]
+    own.sort(key=lambda question: len(question["prompt"]))
+    return [
+        {
+            "question_id": question["id"],
+            "category": question["category"],
+            "language": language,
+            "prompt": question["prompt"],
+        }
+        for question in own[:count]
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("corpus", help="a part of a corpus, JSON lines")
+    parser.add_argument("corpora", nargs="+", help="parts of a corpus, or of questions, JSON lines")
     parser.add_argument("--out", required=True, help="the folder for the prompts")
     parser.add_argument("--count", type=int, default=40, help="prompts of each language")
     parser.add_argument("--languages", nargs="+", default=["de", "fr", "ru", "ja", "zh", "ko", "en"])
@@ -59,34 +105,17 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     documents = {language: [] for language in arguments.languages}
-    with open(arguments.corpus, encoding="utf-8") as lines:
-        for line in lines:
-            document = json.loads(line)
-            if document["language"] in documents:
-                documents[document["language"]].append(document)
-    for language, pages in documents.items():
-        length = LETTERS.get(language, OTHERS)
-        chance = random.Random(language)
-        if arguments.anywhere:
-            chance.shuffle(pages)
-        prompts = []
-        for page in pages:
-            text = page["text"]
-            # As much again is left for the answer to be about.
-            room = len(text) - 2 * length
-            if room < 0 or len(prompts) == arguments.count:
-                continue
-            start = chance.randrange(room + 1) if arguments.anywhere and len(prompts) % 2 else 0
-            prompt = text[start : start + length]
-            if is_in(language, prompt):
-                prompts.append(
-                    {
-                        "question_id": f"{language}-{page['id']}-{start}",
-                        "category": "continuation",
-                        "language": language,
-                        "prompt": prompt,
-                    }
-                )
+    for corpus in arguments.corpora:
+        with open(corpus, encoding="utf-8") as lines:
+            for line in lines:
+                document = json.loads(line)
+                if document["language"] in documents:
+                    documents[document["language"]].append(document)
+    for language, found in documents.items():
+        if found and "prompt" in found[0]:
+            prompts = chats(language, found, arguments.count)
+        else:
+            prompts = continuations(language, found, arguments.count, arguments.anywhere)
         write(pathlib.Path(arguments.out) / f"{language}.jsonl", prompts, arguments.count)
 
 

@@ -13,8 +13,17 @@ import pathlib
 from language_prompts import is_in, write
 
 NAMES = {
-    "en": {"de": "German", "ko": "Korean", "ja": "Japanese", "zh": "Chinese"},
+    "en": {
+        "de": "German",
+        "fr": "French",
+        "ru": "Russian",
+        "ko": "Korean",
+        "ja": "Japanese",
+        "zh": "Chinese",
+    },
     "de": {"en": "Englische", "ko": "Koreanische", "ja": "Japanische", "zh": "Chinesische"},
+    "fr": {"en": "anglais"},
+    "ru": {"en": "английский"},
     "ko": {"en": "영어", "de": "독일어", "ja": "일본어", "zh": "중국어"},
     "ja": {"en": "英語", "de": "ドイツ語", "ko": "韓国語", "zh": "中国語"},
     "zh": {"en": "英语", "de": "德语", "ko": "韩语", "ja": "日语"},
@@ -22,6 +31,8 @@ NAMES = {
 WORDINGS = {
     "en": "Translate the following text into {language}.\n\n{text}",
     "de": "Übersetze den folgenden Text ins {language}.\n\n{text}",
+    "fr": "Traduis le texte suivant en {language}.\n\n{text}",
+    "ru": "Переведи следующий текст на {language} язык.\n\n{text}",
     "ko": "다음 글을 {language}로 번역해 주세요.\n\n{text}",
     "ja": "次の文章を{language}に翻訳してください。\n\n{text}",
     "zh": "请把下面的文字翻译成{language}。\n\n{text}",

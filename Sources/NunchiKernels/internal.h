@@ -37,6 +37,7 @@ typedef struct {
   void (*attention)(const nk_attention_call *call, const nk_attention_rows *rows,
                     int64_t kv_head, int64_t first, int64_t count, float *scores);
   int64_t (*argmax)(const float *x, int64_t count);
+  int64_t (*next_above)(const float *x, int64_t begin, int64_t count, float limit);
   double (*log_sum_exp)(const float *x, int64_t count);
   double (*read)(const void *data, size_t bytes);  // touches every byte
   double (*int8_work)(int64_t rounds);             // returns multiply-accumulates done

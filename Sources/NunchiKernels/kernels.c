@@ -348,6 +348,10 @@ int64_t nk_argmax(const float *x, int64_t count) {
   return nk_operations_current()->argmax(x, count);
 }
 
+int64_t nk_next_above(const float *x, int64_t begin, int64_t count, float limit) {
+  return nk_operations_current()->next_above(x, begin, count, limit);
+}
+
 double nk_log_sum_exp(const float *x, int64_t count) {
   return nk_operations_current()->log_sum_exp(x, count);
 }

@@ -107,4 +107,4 @@ static double int8_work(int64_t rounds) {
 #include "operations.inc"
 
 const nk_operations nk_portable_operations = {linear, quantize, rms_norm, gated, add, attention,
-                                              argmax, log_sum_exp, read_all, int8_work};
+                                              argmax, next_above, log_sum_exp, read_all, int8_work};

@@ -1,25 +1,16 @@
+import NunchiKernels
+
 /// Finding the few largest of many numbers without sorting them all.
 enum Selection {
   /// The largest value and the lowest index that holds it. NaN is passed over.
   static func argmax(
     _ values: UnsafeBufferPointer<Float>
   ) throws -> (index: Int, value: Float) {
-    var lanes = SIMD16<Float>(repeating: -.infinity)
-    let blocks = values.count / 16
-    let raw = UnsafeRawBufferPointer(values)
-    for block in 0..<blocks {
-      let next = raw.loadUnaligned(fromByteOffset: block * 64, as: SIMD16<Float>.self)
-      lanes.replace(with: next, where: next .> lanes)
-    }
-    var highest = -Float.infinity
-    for lane in 0..<16 where lanes[lane] > highest { highest = lanes[lane] }
-    for index in (blocks * 16)..<values.count where values[index] > highest {
-      highest = values[index]
-    }
-    guard highest.isFinite, let index = values.firstIndex(of: highest) else {
+    let index = Int(nk_argmax(values.baseAddress, Int64(values.count)))
+    guard values.indices.contains(index), values[index].isFinite else {
       throw SamplingError.logitsNotFinite(vocabularySize: values.count)
     }
-    return (index, highest)
+    return (index, values[index])
   }
 
   /// The indices, ascending, of the `count` largest values; the lower index wins a tie.
@@ -55,21 +46,11 @@ enum Selection {
         siftDown(&heap, 0)
       }
     }
-    let raw = UnsafeRawBufferPointer(values)
-    var index = 0
-    while index < min(count, values.count) {
-      offer(index)
-      index += 1
-    }
-    while index + 16 <= values.count {
-      let next = raw.loadUnaligned(fromByteOffset: index * 4, as: SIMD16<Float>.self)
-      if any(next .> heap[0].value) {
-        for lane in 0..<16 { offer(index + lane) }
-      }
-      index += 16
-    }
+    for index in 0..<min(count, values.count) { offer(index) }
+    var index = count
     while index < values.count {
-      offer(index)
+      index = values.next(above: heap[0].value, from: index)
+      if index < values.count { offer(index) }
       index += 1
     }
     return heap.map(\.index).sorted()
@@ -114,5 +95,12 @@ enum Selection {
       reached += weights[index]
     }
     return kept.sorted()
+  }
+}
+
+extension UnsafeBufferPointer<Float> {
+  /// The first index from `start` on whose value is above `limit`; `count` where there is none.
+  func next(above limit: Float, from start: Int) -> Int {
+    Int(nk_next_above(baseAddress, Int64(start), Int64(count), limit))
   }
 }

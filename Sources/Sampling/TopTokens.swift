@@ -27,9 +27,6 @@ public enum TopTokens {
     return found
   }
 
-  /// Numbers that are compared with the worst of those kept at once.
-  private static let blockSize = 256
-
   /// The largest logits, descending, and their tokens.
   private static func largest(
     _ logits: UnsafeBufferPointer<Float>, _ tokens: UnsafeMutableBufferPointer<Int32>,
@@ -53,22 +50,12 @@ public enum TopTokens {
       tokens[place] = Int32(index)
       if found == width { threshold = values[width - 1] }
     }
-    let raw = UnsafeRawBufferPointer(logits)
-    var start = 0
-    while start + blockSize <= logits.count {
-      var isLarger = SIMDMask<SIMD16<Int32>>(repeating: false)
-      let limit = SIMD16<Float>(repeating: threshold)
-      for part in 0..<(blockSize / 16) {
-        let next = raw.loadUnaligned(
-          fromByteOffset: (start + part * 16) * 4, as: SIMD16<Float>.self)
-        isLarger = isLarger .| (next .> limit)
-      }
-      if any(isLarger) {
-        for index in start..<(start + blockSize) { offer(index) }
-      }
-      start += blockSize
+    var index = 0
+    while index < logits.count {
+      if found == width { index = logits.next(above: threshold, from: index) }
+      if index < logits.count { offer(index) }
+      index += 1
     }
-    for index in start..<logits.count { offer(index) }
     return found
   }
 

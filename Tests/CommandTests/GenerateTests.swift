@@ -16,7 +16,7 @@ extension CommandTests {
     func fields() async throws {
       let run = try await nunchi([
         "generate", CommandTests.model, Self.copying, "--json", "--max-tokens", "20", "--drafter",
-        "prompt-lookup",
+        "prompt-lookup", "--draft-length", "4",
       ])
       #expect(run.code == 0)
       #expect(run.errors == "")
@@ -61,7 +61,7 @@ extension CommandTests {
       #expect(plain.tokens == 32)
       for threads in ["1", "2"] {
         let lookup = try await generateJSON(
-          common + ["--drafter", "prompt-lookup", "--threads", threads])
+          common + ["--drafter", "prompt-lookup", "--draft-length", "4", "--threads", threads])
         #expect(lookup.tokenIds == plain.tokenIds)
         #expect(lookup.text == plain.text)
         #expect(lookup.statistics.drafted > 0)
@@ -220,7 +220,7 @@ extension CommandTests {
     func streams() async throws {
       let arguments = [
         "generate", CommandTests.model, Self.copying, "--max-tokens", "20", "--drafter",
-        "prompt-lookup",
+        "prompt-lookup", "--draft-length", "4",
       ]
       let report = try await nunchi(arguments + ["--json"]).json(GenerationReport.self)
       let streamed = try await nunchi(arguments)

@@ -169,7 +169,7 @@ struct SmallKernelTests {
     defer { _ = nk_isa_select(before) }
     var random = TestRandom(21)
     for set in allSets where nk_isa_select(set) {
-      for count in [1, 15, 16, 17, 1000] {
+      for count in [1, 15, 16, 17, 1000, 1024] {
         var x = (0..<count).map { _ in random.float() }
         #expect(nk_argmax(x, Int64(count)) == Int64(x.firstIndex(of: x.max() ?? 0) ?? -1))
         x[count - 1] = 5
@@ -178,6 +178,25 @@ struct SmallKernelTests {
       }
       let withNaN: [Float] = [.nan, 1, 3, .nan, 2]
       #expect(nk_argmax(withNaN, 5) == 2)
+    }
+  }
+
+  @Test("The next value above a limit is found from anywhere, NaN and equals passed over")
+  func nextAbove() {
+    let before = nk_isa_current()
+    defer { _ = nk_isa_select(before) }
+    var random = TestRandom(22)
+    for set in allSets where nk_isa_select(set) {
+      for count in [1, 16, 255, 256, 1000] {
+        var x = (0..<count).map { _ in random.float() }
+        x[count / 3] = .nan
+        for limit in [-Float.infinity, 0, x[count - 1], 0.9, .infinity] {
+          for begin in [0, 1, count / 2, count - 1, count] {
+            let expected = (begin..<count).first { x[$0] > limit } ?? count
+            #expect(nk_next_above(x, Int64(begin), Int64(count), limit) == Int64(expected))
+          }
+        }
+      }
     }
   }
 

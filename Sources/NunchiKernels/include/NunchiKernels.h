@@ -179,6 +179,8 @@ bool nk_attention(nk_pool *pool, const nk_attention_options *options,
 
 /// Index of the largest of `count` values, the lowest on ties; NaN is never chosen.
 int64_t nk_argmax(const float *x, int64_t count);
+/// The first index from `begin` on of a value above `limit`, or `count`.
+int64_t nk_next_above(const float *x, int64_t begin, int64_t count, float limit);
 /// Largest value, and log(sum(exp(x))) as the result.
 double nk_log_sum_exp(const float *x, int64_t count);
 
