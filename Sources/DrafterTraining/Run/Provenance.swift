@@ -12,6 +12,8 @@ public struct Provenance: Codable, Equatable, Sendable {
   public var date: String
   /// The files that it was trained on.
   public var data: [DataFile]
+  /// The weights of the drafter that it started from; nil when it started from none.
+  public var start: DataFile?
   /// Every seed by its name.
   public var seeds: [String: UInt64]
   public var versions: Versions
@@ -26,7 +28,7 @@ public struct Provenance: Codable, Equatable, Sendable {
   /// What came out: steps, tokens, seconds, the last validation.
   public var figures: [TrainingFigure] = []
 
-  /// One file of training data. It is known by its contents, not its place.
+  /// A file that the drafter was made of. It is known by its contents, not its place.
   public struct DataFile: Codable, Equatable, Sendable {
     public var name: String
     public var bytes: Int

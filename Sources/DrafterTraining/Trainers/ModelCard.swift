@@ -67,9 +67,12 @@ struct ModelCard {
     let kind =
       export.method == "ngram-lm"
       ? "Texts" : "Answers of the target itself and its states on them"
+    let start = provenance.start.map {
+      " It started from a drafter whose weights have the SHA-256 `\($0.sha256)`."
+    }
     return
       "\(kind): \(files.count) \(files.count == 1 ? "file" : "files"), \(decimal(Double(bytes) / 1e6, 1)) MB, whose checksums "
-      + "`nunchi.json` has."
+      + "`nunchi.json` has.\(start ?? "")"
   }
 
   private var options: [(String, String)] {

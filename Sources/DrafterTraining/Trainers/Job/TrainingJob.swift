@@ -88,7 +88,7 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
     report(.phase("training"))
     let run = try TrainingRun(
       trainer: trainer, configuration: configuration.run, folder: "\(work)/run",
-      pool: model.transformer.pool, provenance: provenance(setup), isCancelled: isCancelled,
+      pool: model.transformer.pool, provenance: provenance(setup, trainer), isCancelled: isCancelled,
       report: { report(.training($0)) })
     guard try run.run() == .finished else { throw CancellationError() }
     try publish()
@@ -227,14 +227,23 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
       Data(try YAMLEncoder().encode(configuration).utf8), to: "\(work)/configuration.yaml")
   }
 
-  private func provenance(_ setup: StateTraining) throws -> Provenance {
+  private func provenance(
+    _ setup: StateTraining, _ trainer: any Trainer
+  ) throws -> Provenance {
     var data: [Provenance.DataFile] = []
     for path in [self.data ?? "\(work)/answers.jsonl"] {
       data += try Provenance.DataFile.files(at: path)
     }
-    return Provenance(
+    var provenance = Provenance(
       data: data, seeds: ["training": configuration.run.seed],
       versions: .current(nunchi: version), target: setup.target.identity)
+    // A folder, or a word for weights of another origin.
+    if let weights = trainer.options["start"].map({ "\($0)/model.safetensors" }),
+      FileManager.default.fileExists(atPath: weights)
+    {
+      provenance.start = try Provenance.DataFile.files(at: weights).first
+    }
+    return provenance
   }
 
   /// Puts the best drafter and the loss curve where they were asked for.
