@@ -88,7 +88,8 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
     report(.phase("training"))
     let run = try TrainingRun(
       trainer: trainer, configuration: configuration.run, folder: "\(work)/run",
-      pool: model.transformer.pool, provenance: provenance(setup, trainer), isCancelled: isCancelled,
+      pool: model.transformer.pool, provenance: provenance(setup, trainer),
+      isCancelled: isCancelled,
       report: { report(.training($0)) })
     guard try run.run() == .finished else { throw CancellationError() }
     try publish()
