@@ -50,10 +50,12 @@ public struct StateTraining {
     try training.batch(at: index, seed: seed, rows: batchRows)
   }
 
-  /// The rows of all validation batches, batch after batch.
+  /// The rows of all validation batches, batch after batch: always the same, of documents from
+  /// anywhere, as files of one language or subject may follow one another.
   func forEachValidationBatch(_ body: (StateBatch) throws -> Void) throws {
     var (index, rows) = (0, 0)
-    while rows < validationRows, let batch = try validation.batch(inOrder: index, rows: batchRows) {
+    while rows < min(validationRows, validation.rowCount) {
+      let batch = try validation.batch(at: index, seed: 0, rows: batchRows)
       try body(batch)
       index += 1
       rows += batch.rows
