@@ -27,11 +27,37 @@ answers() {
   nunchi data self-distil "$model" --output answers.jsonl --batch 32 --states states "$@"
 }
 
-# ship MODEL: trains, and puts the drafter among those that come with Nunchi.
+# more_languages MODEL: answers to questions in six more languages, and translations into them;
+# their states join those of `answers` in the folder languages.
+more_languages() {
+  local language file count=0
+  nunchi data corpus text/help/* --output languages-corpus
+  nunchi data text-prompts languages-corpus --output questions
+  python3 "$root/Benchmarks/language_prompts.py" questions/train.jsonl --out chat --count 110
+  python3 "$root/Benchmarks/translation_prompts.py" languages-corpus/train.jsonl \
+    --out translations --count 20 --directions en-ko en-ja en-zh en-de en-fr en-ru
+  for language in ko ja zh de fr ru; do
+    cat "chat/$language.jsonl" "translations/en-$language.jsonl" >"prompts-$language.jsonl"
+    nunchi data self-distil "$1" --prompts "prompts-$language.jsonl" --temperatures 0,0.7 \
+      --draw-temperature --max-tokens 96 --output "answers-$language.jsonl" --states "states-$language"
+  done
+  mkdir -p languages
+  for file in states/*.safetensors states-??/*.safetensors; do
+    ln -sf "../$file" "languages/states-$(printf %05d "$count").safetensors"
+    count=$((count + 1))
+  done
+}
+
+# eagle MODEL DATA CONFIG NAME OPTIONS…: trains an EAGLE drafter.
+eagle() {
+  cp "$settings/$3.yaml" "$4.yaml"
+  nunchi train eagle --target "$1" --data "$2" --config "$4.yaml" --out "$4" "${@:5}"
+}
+
+# ship MODEL DATA CONFIG OPTIONS…: trains, and puts the drafter among those that come with Nunchi.
 ship() {
   local goal=$root/Sources/Nunchi/TrainedDrafters/$1/eagle
-  cp "$settings/$1.yaml" eagle.yaml
-  nunchi train eagle --target "$1" --data states --config eagle.yaml --out eagle
+  eagle "$1" "$2" "$3" eagle "${@:4}"
   mkdir -p "$goal"
   cp eagle/{README.md,config.json,model.safetensors,nunchi.json,frequent_tokens.json} "$goal"
   echo "make_drafters: $goal"
@@ -112,7 +138,15 @@ for model in "$@"; do
       exit 1
       ;;
     esac
-    ship "$model"
-    if [[ $model == SmolLM2-135M ]]; then ship_tree "$model"; fi
+    if [[ $model == SmolLM2-135M ]]; then
+      ship "$model" states "$model"
+      ship_tree "$model"
+    else
+      # First English, German and code, then all languages: drafts of one token, then of two.
+      eagle "$model" states "$model" start
+      more_languages "$model"
+      eagle "$model" languages "$model-languages-first" first --start start
+      ship "$model" languages "$model-languages" --start first
+    fi
   )
 done

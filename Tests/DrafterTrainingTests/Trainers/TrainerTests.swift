@@ -29,6 +29,29 @@ import Testing
     #expect(figures.allSatisfy { $0.value.isFinite })
   }
 
+  @Test("A short validation looks at documents from anywhere, always the same; a long one at all")
+  func validatedDocuments() throws {
+    var setup = try StateTraining(
+      target: tiny.target, training: tiny.states, validation: tiny.states,
+      cut: VocabularyCut(vocabularySize: tiny.model.vocabularySize), batchRows: 160, seed: 3,
+      validationRows: 160)
+    func validated() throws -> [Int32] {
+      var tokens: [Int32] = []
+      try setup.forEachValidationBatch { tokens += $0.tokens }
+      return tokens
+    }
+    let short = try validated()
+    #expect(short.count == 160)
+    #expect(short != (try tiny.states.batch(inOrder: 0, rows: 160))?.tokens)
+    #expect(try validated() == short)
+    setup.validationRows = .max
+    var all: [Int32] = []
+    while let batch = try tiny.states.batch(inOrder: all.count / 160, rows: 160) {
+      all += batch.tokens
+    }
+    #expect(try validated().sorted() == all.sorted())
+  }
+
   @Test("Gradients reach every parameter", arguments: TrainerKind.allCases)
   func gradients(_ kind: TrainerKind) throws {
     let trainer = try kind.trainer(tiny.setup())
