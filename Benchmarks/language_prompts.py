@@ -3,7 +3,7 @@
 
     python3 Benchmarks/language_prompts.py corpus/heldout.jsonl --out held
     python3 Benchmarks/language_prompts.py corpus/train.jsonl --out training --count 600 --anywhere
-    python3 Benchmarks/language_prompts.py questions/heldout.jsonl questions/validation.jsonl --out chat
+    python3 Benchmarks/language_prompts.py questions/heldout.jsonl --out chat
 
 The corpus is that of `nunchi data corpus`, whose parts have no page in common, also not in other
 languages. Each language gets `LANGUAGE.jsonl`, a file for `nunchi bench run --suite … --plain-text` and

@@ -3,7 +3,7 @@
 # from its answers and states.
 #   Scripts/make_drafters.sh [MODEL…]
 # MODEL is SmolLM2-135M, Qwen2.5-Coder-1.5B or Gemma-3-270M; all if none is named. On two cores SmolLM2's
-# takes about an hour, Qwen2.5-Coder's two, Gemma's, which are n-gram models of languages, some
+# takes about an hour, Qwen2.5-Coder's three, Gemma's, which are n-gram models of languages, some
 # minutes. What is done lies in the folder
 # ${NUNCHI_CACHE:-~/.cache/nunchi}/make-drafters; after an interruption the same command goes on.
 set -euo pipefail
