@@ -52,7 +52,7 @@ public enum TopTokens {
     }
     var index = 0
     while index < logits.count {
-      if found == width { index = logits.next(above: threshold, from: index) }
+      index = logits.next(above: threshold, from: index)
       if index < logits.count { offer(index) }
       index += 1
     }
