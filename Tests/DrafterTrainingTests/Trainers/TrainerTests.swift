@@ -50,6 +50,12 @@ import Testing
       all += batch.tokens
     }
     #expect(try validated().sorted() == all.sorted())
+
+    // Documents of 40 tokens, cut to batches of 30: each once.
+    setup = try StateTraining(
+      target: tiny.target, training: tiny.states, validation: tiny.states,
+      cut: VocabularyCut(vocabularySize: tiny.model.vocabularySize), batchRows: 30, seed: 3)
+    #expect(try validated().count == 30 * tiny.states.documentCount)
   }
 
   @Test("Gradients reach every parameter", arguments: TrainerKind.allCases)

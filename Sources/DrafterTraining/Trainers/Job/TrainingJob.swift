@@ -231,12 +231,9 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
   private func provenance(
     _ setup: StateTraining, _ trainer: any Trainer
   ) throws -> Provenance {
-    var data: [Provenance.DataFile] = []
-    for path in [self.data ?? "\(work)/answers.jsonl"] {
-      data += try Provenance.DataFile.files(at: path)
-    }
     var provenance = Provenance(
-      data: data, seeds: ["training": configuration.run.seed],
+      data: try Provenance.DataFile.files(at: data ?? "\(work)/answers.jsonl"),
+      seeds: ["training": configuration.run.seed],
       versions: .current(nunchi: version), target: setup.target.identity)
     // A folder, or a word for weights of another origin.
     if let weights = trainer.options["start"].map({ "\($0)/model.safetensors" }),

@@ -51,14 +51,15 @@ public struct StateTraining {
   }
 
   /// The rows of all validation batches, batch after batch: always the same, of documents from
-  /// anywhere, as files of one language or subject may follow one another.
+  /// anywhere, as files of one language or subject may follow one another; none twice.
   func forEachValidationBatch(_ body: (StateBatch) throws -> Void) throws {
-    var (index, rows) = (0, 0)
-    while rows < min(validationRows, validation.rowCount) {
+    var (index, rows, documents) = (0, 0, 0)
+    while rows < validationRows, documents < validation.documentCount {
       let batch = try validation.batch(at: index, seed: 0, rows: batchRows)
       try body(batch)
       index += 1
       rows += batch.rows
+      documents += batch.segments.count
     }
     // Blocks of sizes that training does not ask for.
     TensorMemory.trim()
