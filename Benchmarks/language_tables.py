@@ -3,17 +3,21 @@
 
     nunchi bench export ko.db --run 1 --form json --output ko.json
     python3 Benchmarks/language_tables.py ko=ko.json de=de.json … --plots Docs/plots
+    python3 Benchmarks/language_tables.py ko=ko.json de=de.json --ratio eagle=LANG eagle=en
     python3 Benchmarks/language_tables.py ko=curve.json --curve 12500 50000 200000 687000 --plots Docs/plots
 
 In a drafter's name the language stands for `LANG`, so that each language's own drafters are one row.
+--ratio prints how much quicker the first drafter was than the second, by the same questions.
 --curve takes the run's drafters for the same one trained on so many tokens.
 """
 import argparse
 import json
 import math
 import pathlib
+import random
 import re
 import subprocess
+import sys
 
 
 def load(argument: str) -> tuple[str, dict]:
@@ -133,6 +137,40 @@ def languages(runs: dict[str, dict], plots: str | None, plotted: list[str]) -> N
         gnuplot(plots, "speedup-by-fertility", commands)
 
 
+def seconds(run: dict, drafter: str) -> dict[str, float]:
+    """Seconds of generation a question, the prompt's reading left out, as in a speedup."""
+    parts = ("draft_seconds", "verify_seconds", "accept_seconds", "commit_seconds")
+    times: dict[str, float] = {}
+    for record in run["records"]:
+        if record["configuration"] == drafter:
+            time = sum(turn["statistics"][part] for turn in record["turns"] for part in parts)
+            times[record["question"]] = times.get(record["question"], 0) + time
+    if not times:
+        found = sorted({record["configuration"] for record in run["records"]})
+        sys.exit(f"no drafter {drafter}: there are {', '.join(found)}")
+    return times
+
+
+def ratio(run: dict, quicker: str, slower: str) -> str:
+    """Their times' ratio with a 95 % bootstrap interval over questions."""
+    a, b = seconds(run, quicker), seconds(run, slower)
+    pairs = [(b[question], a[question]) for question in a if question in b]
+    draws = random.Random(1)
+
+    def of(some: list[tuple[float, float]]) -> float:
+        return sum(x for x, _ in some) / sum(y for _, y in some)
+
+    drawn = sorted(of(draws.choices(pairs, k=len(pairs))) for _ in range(4000))
+    return f"{of(pairs):.2f} ({drawn[100]:.2f}–{drawn[-101]:.2f})"
+
+
+def ratios(runs: dict[str, dict], names: list[str]) -> None:
+    def cell(language: str, run: dict) -> str:
+        return ratio(run, *(re.sub(r"\bLANG\b", language, name) for name in names))
+
+    table([""] + list(runs), [[" by ".join(names)] + [cell(*item) for item in runs.items()]])
+
+
 def curve(run: dict, tokens: list[int], plots: str | None) -> None:
     methods = [method for drafter, method in overall(run).items() if drafter != "plain"]
     points = [(math.log2(count), method["speedup"]) for count, method in zip(tokens, methods)]
@@ -169,11 +207,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="+", help="LANGUAGE=EXPORT.json")
     parser.add_argument("--curve", nargs="+", type=int, help="training tokens of the run's drafters, in order")
+    parser.add_argument("--ratio", nargs=2, metavar="DRAFTER", help="two drafters, LANG for the language")
     parser.add_argument("--plots", help="a folder for the plots")
     parser.add_argument("--plotted", nargs="+", default=[], help="the rows that are plotted, all if not given")
     arguments = parser.parse_args()
     runs = dict(load(argument) for argument in arguments.runs)
-    if arguments.curve:
+    if arguments.ratio:
+        ratios(runs, arguments.ratio)
+    elif arguments.curve:
         for run in runs.values():
             curve(run, arguments.curve, arguments.plots)
     else:
