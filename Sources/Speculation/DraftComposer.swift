@@ -239,7 +239,8 @@ final class DraftComposer {
       guard depth > 0 else { continue }
       let member = knowledge.members[places[index]]
       let row = choice.rate * controller.leastRowCost
-      let level = row + choice.rate * member.levelSeconds / controller.rowSeconds
+      let level =
+        choice.rate * (controller.laterRowCost + member.levelSeconds / controller.rowSeconds)
       try propose(
         index, DraftBudget(nodes: budget.nodes, depth: depth),
         context(Floors(path: min(0.5, row), level: min(0.5, level))), &candidates, &plan)
@@ -249,7 +250,7 @@ final class DraftComposer {
     if !costly.isEmpty,
       try extend(
         &candidates, settled: choice.candidates, budget, cheapContext,
-        above: controller.leastRowCost, &plan)
+        above: controller.laterRowCost, &plan)
     {
       choice = Choice(candidates, budget, others, controller, knowledge.consensus)
     }

@@ -76,9 +76,16 @@ public final class SpeedController {
     }
   }
 
-  /// The least that one more row costs somewhere ahead, as a share of T(1).
+  /// What each of the next rows costs at least, as a share of T(1): the least of (V(1 + n) − 1) / n. A
+  /// node less probable is worth no row.
   var leastRowCost: Double {
-    max(0.01, (ratio(rows: 9) - 1) / 8 / 2)
+    let costs = (1...8).map { (ratio(rows: 1 + $0) - 1) / Double($0) }
+    return max(0.02, costs.min() ?? 0)
+  }
+
+  /// What a row costs at least in a longer draft: half of the mean of eight.
+  var laterRowCost: Double {
+    max(leastRowCost, (ratio(rows: 9) - 1) / 8 / 2)
   }
 }
 

@@ -77,6 +77,17 @@ private final class OneTokenDrafter: Drafter {
   }
 }
 
+/// Proposes nothing, at a price, and keeps what it was told.
+private final class Listener: Drafter {
+  let name = "listener"
+  var floors: (path: Double, level: Double) = (0, 0)
+  func draft(after context: DraftContext, budget: DraftBudget) throws -> DraftTree {
+    usleep(300)
+    floors = (context.minimumPathProbability, context.minimumLevelProbability)
+    return DraftTree()
+  }
+}
+
 /// A sequence without a model: what the passes take is what the costs say.
 private final class Steps {
   private let composer: DraftComposer
@@ -234,6 +245,18 @@ private final class Steps {
     follower.isRight = false
     #expect(
       try sequence.steps(250)[200...].allSatisfy { $0 == 1 }, "the first token is still right")
+  }
+
+  @Test("a drafter is told what the cheapest row costs, and of levels what a long draft does")
+  func floors() throws {
+    let listener = Listener()
+    let costs = try VerificationCosts(points: [
+      Point(rows: 1, seconds: 0.01), Point(rows: 2, seconds: 0.0105),
+      Point(rows: 3, seconds: 0.015), Point(rows: 9, seconds: 0.045),
+    ])
+    _ = try Steps([listener], SpeedController(costs: costs)).steps(4)
+    #expect((0.045...0.055).contains(listener.floors.path), "V(2) - 1, not (V(9) - 1) / 8")
+    #expect(listener.floors.level > 3.5 / 16, "half of V(9) - 1 by 8, and the call itself")
   }
 
   @Test("a useless drafter that costs time is called rarely, but again, and used once it is right")
