@@ -7,9 +7,9 @@ import Synchronization
 extension Model {
   /// What a pass costs by its number of rows, on this machine and with this model's threads.
   ///
-  /// Measured once, which takes a second or two, and then kept in the cache folder by the model
-  /// file's checksum, the threads, the CPU, its instruction set and the program: another build may
-  /// have other kernels. What was measured beside other work is measured again the next time, and the
+  /// Measured once, which takes a second, or about 140 passes over one row if that is longer, and
+  /// then kept in the cache folder by the model file's checksum, the threads, the CPU, its
+  /// instruction set and the program: another build may have other kernels. What was measured beside other work is measured again the next time, and the
   /// quicker of each counts.
   /// - Throws: `LanguageModelError` when memory is short.
   public func verificationCosts() throws -> VerificationCosts {
