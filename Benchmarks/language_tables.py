@@ -103,8 +103,11 @@ def languages(runs: dict[str, dict], plots: str | None, plotted: list[str]) -> N
             table(
                 ["Korean: accepted of drafted / of all tokens"] + kinds,
                 [
-                    [row_name(drafter, language)] + [share(analysis["korean"][kind]) for kind in kinds]
-                    for drafter, analysis in run["analyses"].items()
+                    [row_name(drafter, language)]
+                    + [share(words[kind]) if kind in words else "–" for kind in kinds]
+                    for drafter, words in (
+                        (drafter, analysis["korean"]) for drafter, analysis in run["analyses"].items()
+                    )
                 ],
             )
     mismatches = sum(m["mismatches"] for methods in figures.values() for m in methods.values())

@@ -41,6 +41,18 @@ LETTERS = {"ko": 140, "ja": 140, "zh": 100}
 OTHERS = 300
 
 
+def request(source: str, goal: str, text: str) -> str | None:
+    """A request to translate a text's beginning; None for a text too short, or in another language."""
+    length = LETTERS.get(source, OTHERS)
+    text = text[:length]
+    if len(text) < length or not is_in(source, text):
+        return None
+    # Up to the end of a sentence, where there is one.
+    end = max(text.rfind(mark) for mark in ".。")
+    text = text[: end + 1] if end > length // 2 else text
+    return WORDINGS[source].format(language=NAMES[source][goal], text=text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("corpus", help="heldout.jsonl")
@@ -54,21 +66,17 @@ def main() -> None:
         documents = [json.loads(line) for line in lines]
     for direction in arguments.directions:
         source, goal = direction.split("-")
-        length = LETTERS.get(source, OTHERS)
         prompts = []
         for document in documents:
-            text = document["text"][:length]
-            if document["language"] != source or len(text) < length or not is_in(source, text):
+            prompt = request(source, goal, document["text"]) if document["language"] == source else None
+            if prompt is None:
                 continue
-            # Up to the end of a sentence, where there is one.
-            end = max(text.rfind(mark) for mark in ".。")
-            text = text[: end + 1] if end > length // 2 else text
             prompts.append(
                 {
                     "question_id": f"{direction}-{document['id']}",
                     "category": direction,
                     "language": source,
-                    "prompt": WORDINGS[source].format(language=NAMES[source][goal], text=text),
+                    "prompt": prompt,
                 }
             )
             if len(prompts) == arguments.count:

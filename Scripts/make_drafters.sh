@@ -5,7 +5,7 @@
 # MODEL is SmolLM2-135M, Qwen2.5-Coder-1.5B or Gemma-3-270M; all if none is named. On two cores SmolLM2's
 # takes about an hour, Gemma's, which are n-gram models of languages, some minutes. Qwen2.5-Coder's was made
 # on a GPU, in seven minutes, and is where python3 has torch, transformers and gguf and sees one; without one, three
-# hours of two cores make one that has seen an eighth of the answers. What is done lies in the folder
+# hours of two cores make one that has seen a seventh of each language's answers. What is done lies in the folder
 # ${NUNCHI_CACHE:-~/.cache/nunchi}/make-drafters; after an interruption the same command goes on.
 set -euo pipefail
 cd "$(dirname "$0")/.."

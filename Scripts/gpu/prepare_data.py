@@ -21,7 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Benchmarks"))
 from language_prompts import is_in  # noqa: E402
-from translation_prompts import LETTERS, NAMES, OTHERS, WORDINGS  # noqa: E402
+from translation_prompts import request  # noqa: E402
 
 LANGUAGES = ["ko", "ja", "zh", "de", "fr", "ru", "en"]
 # The targets' special tokens and the drafters' sizes, which are those of `EagleConfiguration.standard`.
@@ -105,12 +105,8 @@ def translations(pages: dict, goal: str, count: int, chance: random.Random) -> l
     for source in sources:
         some = list(pages[source])
         chance.shuffle(some)
-        length = LETTERS.get(source, OTHERS)
-        texts = [page["text"][:length] for page in some if len(page["text"]) >= length]
-        for text in [text for text in texts if is_in(source, text)][: count // len(sources)]:
-            end = max(text.rfind(mark) for mark in ".。")
-            text = text[: end + 1] if end > length // 2 else text
-            result.append(WORDINGS[source].format(language=NAMES[source][goal], text=text))
+        requests = [request(source, goal, page["text"]) for page in some]
+        result += [prompt for prompt in requests if prompt][: count // len(sources)]
     return result
 
 
