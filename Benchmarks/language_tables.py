@@ -104,10 +104,8 @@ def languages(runs: dict[str, dict], plots: str | None, plotted: list[str]) -> N
                 ["Korean: accepted of drafted / of all tokens"] + kinds,
                 [
                     [row_name(drafter, language)]
-                    + [share(words[kind]) if kind in words else "–" for kind in kinds]
-                    for drafter, words in (
-                        (drafter, analysis["korean"]) for drafter, analysis in run["analyses"].items()
-                    )
+                    + [share(analysis["korean"][kind]) if kind in analysis["korean"] else "–" for kind in kinds]
+                    for drafter, analysis in run["analyses"].items()
                 ],
             )
     mismatches = sum(m["mismatches"] for methods in figures.values() for m in methods.values())

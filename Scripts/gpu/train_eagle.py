@@ -496,9 +496,8 @@ def main() -> None:
             return []
         return np.split(data[name + ".tokens"].astype(np.int32), data[name + ".starts"][1:])
 
-    chance = np.random.default_rng(arguments.seed)
     sets, held, counts = {}, {}, {}
-    heats = facts["temperatures"]
+    heats, vocabulary = facts["temperatures"], facts["vocabulary"]
     for language in languages:
         prompts = [text for text in texts(language + ".prompts") if len(text) <= LENGTH - 64]
         prompts = prompts[: arguments.most] * arguments.repeats
@@ -506,7 +505,7 @@ def main() -> None:
         trials = texts(language + ".held")[: arguments.most]
         tried = write_answers(model, trials, [0], arguments.answer, stops, arguments.batch, arguments.seed)
         sets[language], held[language] = [Documents(model, documents)], Documents(model, tried)
-        counts[language] = sets[language][0].counts(model.config.get_text_config().vocab_size)
+        counts[language] = sets[language][0].counts(vocabulary)
         pages = [
             (text[first : first + LENGTH], np.zeros(LENGTH, np.uint8)[: len(text[first : first + LENGTH])])
             for text in texts(language + ".pages")[: arguments.most]
@@ -523,7 +522,7 @@ def main() -> None:
         questions = [np.concatenate([text, answer]) for text in questions]
         documents = write_answers(model, questions, heats, 128, stops, arguments.batch, arguments.seed)
         sets["own"] = [Documents(model, documents)]
-        counts["own"] = sets["own"][0].counts(model.config.get_text_config().vocab_size)
+        counts["own"] = sets["own"][0].counts(vocabulary)
         say("own questions:", len(documents), "answers of", int(counts["own"].sum()), "tokens")
 
     course = Course(model, arguments)
@@ -543,8 +542,8 @@ def main() -> None:
     def rounded(figures):
         return [round(figure, 3) for figure in figures]
 
-    def finish(name, net, cut, accepted, updates):
-        figures = {f"answer tokens, {key}": int(value.sum()) for key, value in counts.items() if name in (key, "mixed")}
+    def finish(name, net, cut, learned, accepted, updates):
+        figures = {f"answer tokens, {key}": int(counts[key].sum()) for key in learned}
         for language, rates in accepted.items():
             figures |= {f"accepted at {step + 1}, {language}": rate for step, rate in enumerate(rates)}
         figures["seconds since the start"] = round(time.time() - STARTED)
@@ -595,7 +594,7 @@ def main() -> None:
 
     course.train(net, everything, mixed_tokens, arguments.updates, arguments.rate, "mixed", of_all)
     figures = {language: rounded(course.accepted(net, held[language], mixed_tokens)) for language in languages}
-    finish("mixed", net, cut, figures, arguments.updates)
+    finish("mixed", net, cut, counts, figures, arguments.updates)
     mixed = {name: value.clone() for name, value in net.state_dict().items()}
 
     def own(language, updates, rate, from_mixed=True):
@@ -612,7 +611,7 @@ def main() -> None:
 
         name = language if from_mixed else language + "-only"
         course.train(net, sets[language], tokens, updates, rate, name, evaluate)
-        finish(name, net, cut, {language: evaluate(net)}, updates)
+        finish(name, net, cut, [language], {language: evaluate(net)}, updates)
 
     for language in languages:
         if language != "en":
