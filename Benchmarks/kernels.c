@@ -1,5 +1,6 @@
-// Milliseconds of the products of 64 million weights from memory, and of attention at context 256, by
-// the number of rows: a line each, "what|rows|milliseconds", the best of several repetitions.
+// Milliseconds of the products of many weights, 64 million from memory if not told otherwise, and of
+// attention at context 256, by the number of rows: a line each, "what|rows|milliseconds", the best of
+// several repetitions.
 // Compiled by kernels.sh with the kernels of one revision.
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +32,10 @@ static float *floats(int64_t count) {
   return x;
 }
 
-static void products(nk_pool *pool, nk_type type, const char *name, int64_t columns) {
-  int64_t rows = (64 << 20) / columns / 16 * 16;
+static void products(nk_pool *pool, nk_type type, const char *name, int64_t columns,
+                     int64_t weights) {
+  int64_t rows = weights / columns / 16 * 16;
+  int repetitions = weights < 1 << 20 ? 1000 * REPETITIONS : REPETITIONS;  // few are in the cache
   size_t bytes = (size_t)(rows / 16 * nk_panel_bytes(type, columns));
   uint8_t *data = memory(bytes + 8192);
   // Halves stay small: no infinities, which take no other time but look odd.
@@ -44,7 +47,7 @@ static void products(nk_pool *pool, nk_type type, const char *name, int64_t colu
   for (int i = 0; i < COUNTS; i++) {
     double best = 1e9;
     nk_quantize(pool, x, row_counts[i], columns, quantized);
-    for (int r = 0; r < REPETITIONS; r++) {
+    for (int r = 0; r < repetitions; r++) {
       double start = now();
       nk_linear(pool, &product, 1, x, quantized, row_counts[i]);
       double time = now() - start;
@@ -81,10 +84,12 @@ static void attention(nk_pool *pool) {
 int main(int count, char **arguments) {
   nk_pool *pool = nk_pool_create(count > 1 ? atoi(arguments[1]) : 2);
   if (!pool) return 2;
-  products(pool, NK_Q4_1, "Q4_1", 576);
-  products(pool, NK_Q8_0, "Q8_0", 576);
-  products(pool, NK_Q4_K, "Q4_K", 1536);
-  products(pool, NK_Q6_K, "Q6_K", 1536);
+  int64_t weights = count > 2 ? atoll(arguments[2]) : 64 << 20;
+  products(pool, NK_Q4_1, "Q4_1", 576, weights);
+  products(pool, NK_Q5_0, "Q5_0", 640, weights);
+  products(pool, NK_Q8_0, "Q8_0", 576, weights);
+  products(pool, NK_Q4_K, "Q4_K", 1536, weights);
+  products(pool, NK_Q6_K, "Q6_K", 1536, weights);
   attention(pool);
   nk_pool_destroy(pool);
   return 0;

@@ -1,9 +1,10 @@
 #!/bin/sh
 # The kernels of the working tree against those of another revision, in alternating rounds: the best
 # time of the one by the best of the other, as a Markdown table.
-#   Benchmarks/kernels.sh [REVISION [ROUNDS [THREADS]]]
+#   Benchmarks/kernels.sh [REVISION [ROUNDS [THREADS [WEIGHTS]]]]
+# 200000 weights stay in the cache, the 64 million taken otherwise do not.
 set -eu
-revision=${1:-HEAD} rounds=${2:-4} threads=${3:-2}
+revision=${1:-HEAD} rounds=${2:-4} threads=${3:-2} weights=${4:-67108864}
 root=$(cd "$(dirname "$0")/.." && pwd)
 build=$(mktemp -d)
 trap 'rm -r "$build"' EXIT
@@ -20,7 +21,7 @@ compile before "$build/before.tree"
 compile after "$root"
 for round in $(seq "$rounds"); do
   for side in before after; do
-    "$build/$side" "$threads" | sed "s/^/$side|/" >>"$build/times"
+    "$build/$side" "$threads" "$weights" | sed "s/^/$side|/" >>"$build/times"
   done
 done
 awk -F'|' '
