@@ -85,6 +85,10 @@ int main(int count, char **arguments) {
   nk_pool *pool = nk_pool_create(count > 1 ? atoi(arguments[1]) : 2);
   if (!pool) return 2;
   int64_t weights = count > 2 ? atoll(arguments[2]) : 64 << 20;
+  if (weights < 16 * 1536) {
+    fprintf(stderr, "weights: expected at least %d, found %s\n", 16 * 1536, arguments[2]);
+    return 2;
+  }
   products(pool, NK_Q4_1, "Q4_1", 576, weights);
   products(pool, NK_Q5_0, "Q5_0", 640, weights);
   products(pool, NK_Q8_0, "Q8_0", 576, weights);

@@ -21,7 +21,8 @@ compile before "$build/before.tree"
 compile after "$root"
 for round in $(seq "$rounds"); do
   for side in before after; do
-    "$build/$side" "$threads" "$weights" | sed "s/^/$side|/" >>"$build/times"
+    "$build/$side" "$threads" "$weights" >"$build/round"
+    sed "s/^/$side|/" "$build/round" >>"$build/times"
   done
 done
 awk -F'|' '
