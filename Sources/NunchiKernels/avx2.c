@@ -24,6 +24,7 @@ load_half16(const uint16_t *p) {
 
 #pragma clang attribute pop
 
-const nk_operations nk_avx2_operations = {linear, quantize, rms_norm, gated, add, attention,
-                                          argmax, next_above, log_sum_exp, read_all, int8_work};
+const nk_operations nk_avx2_operations = {
+    NK_AVX2, linear, quantize, rms_norm, gated, add,
+    attention, argmax, next_above, log_sum_exp, read_all, int8_work};
 #endif

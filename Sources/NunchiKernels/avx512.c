@@ -12,7 +12,7 @@
 
 #pragma clang attribute pop
 
-const nk_operations nk_avx512_operations = {linear, quantize, rms_norm, gated, add, attention,
-                                            argmax, next_above, log_sum_exp, read_all,
-                                            int8_work};
+const nk_operations nk_avx512_operations = {
+    NK_AVX512, linear, quantize, rms_norm, gated, add,
+    attention, argmax, next_above, log_sum_exp, read_all, int8_work};
 #endif

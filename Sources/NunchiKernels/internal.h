@@ -1,4 +1,4 @@
-// What the instruction sets implement. Each fills one table; see isa.c.
+// What the instruction sets implement. Each fills one table; see kernels.c.
 #ifndef NK_INTERNAL_H
 #define NK_INTERNAL_H
 
@@ -23,6 +23,7 @@ enum {
 };
 
 typedef struct {
+  nk_isa isa;
   // Panels [begin, end) of one product.
   void (*linear)(const nk_linear_call *call, int64_t begin, int64_t end);
   void (*quantize)(const float *x, int64_t blocks, nk_qblock *out);

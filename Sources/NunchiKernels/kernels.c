@@ -10,8 +10,10 @@
 
 // ---------------------------------------------------------------- instruction sets
 
-static _Atomic(const nk_operations *) current_operations;
-static atomic_int current_isa;
+// What the process uses, chosen at first use, and what a thread has selected for its own calls
+// instead. A call hands its set to the pool's threads with the work.
+static _Atomic(const nk_operations *) process_operations;
+static _Thread_local const nk_operations *thread_operations;
 
 static const nk_operations *operations_of(nk_isa isa) {
   switch (isa) {
@@ -46,33 +48,30 @@ const char *nk_isa_name(nk_isa isa) {
 
 bool nk_isa_select(nk_isa isa) {
   const nk_operations *operations = operations_of(isa);
-  if (!operations) return false;
-  atomic_store(&current_isa, (int)isa);
-  atomic_store(&current_operations, operations);
-  return true;
+  if (operations) thread_operations = operations;
+  return operations != NULL;
 }
 
-static nk_isa strongest_up_to(nk_isa isa) {
+static const nk_operations *strongest_up_to(nk_isa isa) {
   while (isa > NK_PORTABLE && !operations_of(isa)) isa--;
-  return isa;
+  return operations_of(isa);
 }
 
 const nk_operations *nk_operations_current(void) {
-  const nk_operations *operations = atomic_load_explicit(&current_operations,
-                                                         memory_order_acquire);
+  if (thread_operations) return thread_operations;
+  const nk_operations *operations = atomic_load_explicit(&process_operations,
+                                                         memory_order_relaxed);
   if (operations) return operations;
   const char *wish = getenv("NUNCHI_ISA");
   nk_isa limit = NK_AVX512_VNNI;
   if (wish && !strcmp(wish, "portable")) limit = NK_PORTABLE;
   if (wish && !strcmp(wish, "avx2")) limit = NK_AVX2;
-  nk_isa_select(strongest_up_to(limit));
-  return atomic_load(&current_operations);
+  operations = strongest_up_to(limit);
+  atomic_store_explicit(&process_operations, operations, memory_order_relaxed);
+  return operations;
 }
 
-nk_isa nk_isa_current(void) {
-  nk_operations_current();
-  return (nk_isa)atomic_load(&current_isa);
-}
+nk_isa nk_isa_current(void) { return nk_operations_current()->isa; }
 
 // ---------------------------------------------------------------- products
 
@@ -365,15 +364,16 @@ static double seconds(void) {
 }
 
 typedef struct {
+  const nk_operations *operations;
   const uint8_t *data;
   size_t piece;
-} measure_context;
+} bandwidth_context;
 
 static void read_task(void *context, int thread, int64_t begin, int64_t end) {
   (void)thread;
-  const measure_context *c = context;
-  volatile double keep = nk_operations_current()->read(c->data + (size_t)begin * c->piece,
-                                                       (size_t)(end - begin) * c->piece);
+  const bandwidth_context *c = context;
+  volatile double keep = c->operations->read(c->data + (size_t)begin * c->piece,
+                                             (size_t)(end - begin) * c->piece);
   (void)keep;
 }
 
@@ -384,7 +384,7 @@ double nk_measure_bandwidth(nk_pool *pool, size_t bytes) {
   uint8_t *data = nk_allocate(piece * PIECES);
   if (!data) return 0;
   memset(data, 1, piece * PIECES);
-  measure_context context = {data, piece};
+  bandwidth_context context = {nk_operations_current(), data, piece};
   double best = 0;
   for (int i = 0; i < 6; i++) {
     double start = seconds();
@@ -396,20 +396,26 @@ double nk_measure_bandwidth(nk_pool *pool, size_t bytes) {
   return best;
 }
 
+typedef struct {
+  const nk_operations *operations;
+  double each;  // multiply-accumulates of a piece; all threads write the same
+} int8_context;
+
 static void int8_task(void *context, int thread, int64_t begin, int64_t end) {
   (void)thread;
-  double *done = context;
-  double work = nk_operations_current()->int8_work((end - begin) * 100000);
-  done[0] = work / (double)(end - begin);
+  int8_context *c = context;
+  double work = c->operations->int8_work((end - begin) * 100000);
+  c->each = work / (double)(end - begin);
 }
 
 double nk_measure_int8(nk_pool *pool) {
-  double each = 0, best = 0;
+  int8_context context = {nk_operations_current(), 0};
+  double best = 0;
   int64_t pieces = 8 * nk_pool_threads(pool);
   for (int i = 0; i < 6; i++) {
     double start = seconds();
-    nk_pool_run(pool, pieces, 1, int8_task, &each);
-    double rate = each * (double)pieces / (seconds() - start);
+    nk_pool_run(pool, pieces, 1, int8_task, &context);
+    double rate = context.each * (double)pieces / (seconds() - start);
     if (rate > best) best = rate;
   }
   return best;

@@ -106,5 +106,6 @@ static double int8_work(int64_t rounds) {
 
 #include "operations.inc"
 
-const nk_operations nk_portable_operations = {linear, quantize, rms_norm, gated, add, attention,
-                                              argmax, next_above, log_sum_exp, read_all, int8_work};
+const nk_operations nk_portable_operations = {
+    NK_PORTABLE, linear, quantize, rms_norm, gated, add,
+    attention, argmax, next_above, log_sum_exp, read_all, int8_work};

@@ -97,19 +97,13 @@ private func attendTogether(
   }
 }
 
-@Suite("Attention", .serialized)
+@Suite("Attention")
 struct AttentionTests {
   static let variants: [nk_attention_options] = [
     nk_attention_options(heads: 6, scale: 0.2, soft_cap: 0, window: 0),
     nk_attention_options(heads: 6, scale: 0.2, soft_cap: 0, window: 9),
     nk_attention_options(heads: 6, scale: 0.2, soft_cap: 3, window: 0),
   ]
-
-  private func onEverySet(_ body: (nk_isa) throws -> Void) rethrows {
-    let before = nk_isa_current()
-    defer { _ = nk_isa_select(before) }
-    for set in allSets where nk_isa_select(set) { try body(set) }
-  }
 
   @Test("It equals the formula", arguments: 0..<3)
   func formula(variant: Int) throws {
@@ -162,7 +156,7 @@ struct AttentionTests {
       let pool = try TestPool(1 + committed % 3)
       let test = try AttentionCase(slots: committed + M, seed: UInt64(committed + 1), pool: pool)
       let parents = (0..<M).map { Int32($0 == 0 ? -1 : random.below($0 + 1) - 1) }
-      try onEverySet { set in
+      try with(allSets) { set in
         test.store(Array(0..<committed + M))
         let tree = test.attend(
           committed: committed, rows: Array(committed..<committed + M), parents: parents,
@@ -196,7 +190,7 @@ struct AttentionTests {
     test.store(Array(0..<committed + M))
     let parents = (0..<M).map { Int32($0 == 0 ? -1 : random.below($0 + 1) - 1) }
     let rows = Array(committed..<committed + M)
-    onEverySet { set in
+    with(allSets) { set in
       let whole = test.attend(
         committed: committed, rows: rows, parents: parents, options: options)
       for first in [1, 7, 16, M - 1] {
@@ -224,7 +218,7 @@ struct AttentionTests {
         index % 3 == 2 ? nil : parents
       )
     }
-    onEverySet { set in
+    with(allSets) { set in
       for options in Self.variants {
         let together = attendTogether(sequences, options: options, pool: pool)
         for (index, (test, committed, rows, first, parents)) in sequences.enumerated() {
@@ -243,7 +237,7 @@ struct AttentionTests {
     let test = try AttentionCase(slots: n, seed: 5, pool: pool)
     test.store(Array(0..<n))
     var reference: [Float] = []
-    onEverySet { set in
+    with(allSets) { set in
       let chain = test.attend(
         committed: 3, rows: Array(3..<n), parents: nil, options: options)
       let asTree = test.attend(
@@ -277,6 +271,20 @@ struct AttentionTests {
 
 @Suite("Threads")
 struct PoolTests {
+  @Test("A thread's choice of instruction set is nobody else's")
+  func choiceOfSet() {
+    let everyones = nk_isa_current()
+    with([NK_PORTABLE]) { _ in
+      #expect(nk_isa_current() == NK_PORTABLE)
+      let answered = DispatchSemaphore(value: 0)
+      Thread {
+        #expect(nk_isa_current() == everyones)
+        answered.signal()
+      }.start()
+      answered.wait()
+    }
+    #expect(nk_isa_current() == everyones)
+  }
 
   @Test("Every item is done once, whatever the piece size, thousands of times in a row")
   func everyItemOnce() throws {

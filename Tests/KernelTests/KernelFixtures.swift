@@ -30,6 +30,14 @@ let allKinds: [nk_type] = [
 ]
 let allSets: [nk_isa] = [NK_PORTABLE, NK_AVX2, NK_AVX512, NK_AVX512_VNNI]
 
+/// Runs `body` with those of the instruction sets that this machine has, in turn; other threads keep
+/// theirs.
+func with(_ sets: [nk_isa], _ body: (nk_isa) throws -> Void) rethrows {
+  let before = nk_isa_current()
+  defer { _ = nk_isa_select(before) }
+  for set in sets where nk_isa_select(set) { try body(set) }
+}
+
 func name(_ kind: nk_type) -> String {
   [
     0: "F32", 1: "F16", 30: "BF16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0",

@@ -3,16 +3,8 @@ import NunchiKernels
 import Testing
 import VNNIEmulation
 
-/// The instruction set is global to the process, so everything here runs in turn.
-@Suite("Matrix products", .serialized)
+@Suite("Matrix products")
 struct LinearTests {
-  /// Runs `body` with every instruction set that this machine has.
-  private func withEverySet(_ body: (nk_isa) throws -> Void) rethrows {
-    let before = nk_isa_current()
-    defer { _ = nk_isa_select(before) }
-    for set in allSets where nk_isa_select(set) { try body(set) }
-  }
-
   @Test(
     "A row's product has the same bits for 1 to 64 rows, every set and 1 to 3 threads",
     arguments: allKinds)
@@ -22,16 +14,15 @@ struct LinearTests {
     let weights = try TestMatrix(kind, rows: rows, columns: columns, seed: 7, pool: pools[1])
     var random = TestRandom(11)
     let x = random.activations(most * columns)
-    let before = nk_isa_current()
-    defer { _ = nk_isa_select(before) }
-    #expect(nk_isa_select(NK_PORTABLE))
     // The reference: each row alone.
     var alone: [Float] = []
-    for m in 0..<most {
-      alone += weights.product(
-        with: Array(x[m * columns..<(m + 1) * columns]), M: 1, pool: pools[0])
+    with([NK_PORTABLE]) { _ in
+      for m in 0..<most {
+        alone += weights.product(
+          with: Array(x[m * columns..<(m + 1) * columns]), M: 1, pool: pools[0])
+      }
     }
-    withEverySet { set in
+    with(allSets) { set in
       for M in 1...most where set != NK_PORTABLE || M <= 9 || M == most {
         let product = weights.product(with: x, M: M, pool: pools[M % 3])
         #expect(
@@ -50,10 +41,8 @@ struct LinearTests {
     let weights = try TestMatrix(kind, rows: rows, columns: columns, seed: 13, pool: pool)
     var random = TestRandom(17)
     let x = random.activations(most * columns)
-    let before = nk_isa_current()
-    defer { _ = nk_isa_select(before) }
-    #expect(nk_isa_select(NK_PORTABLE))
-    let reference = weights.product(with: x, M: most, pool: pool)
+    var reference: [Float] = []
+    with([NK_PORTABLE]) { _ in reference = weights.product(with: x, M: most, pool: pool) }
     var quantized = [UInt8](repeating: 0, count: most * nk_quantized_bytes(Int64(columns)))
     nk_quantize(pool.pointer, x, Int64(most), Int64(columns), &quantized)
     for M in 1...most {
@@ -122,7 +111,7 @@ struct LinearTests {
     x[100] = -0.0
     let bytes = nk_quantized_bytes(Int64(x.count))
     var reference: [UInt8] = []
-    withEverySet { set in
+    with(allSets) { set in
       var quantized = [UInt8](repeating: 0, count: bytes)
       nk_quantize(pool.pointer, x, 1, Int64(x.count), &quantized)
       if reference.isEmpty { reference = quantized }
@@ -146,29 +135,22 @@ struct LinearTests {
   }
 }
 
-@Suite("Small kernels", .serialized)
+@Suite("Small kernels")
 struct SmallKernelTests {
   @Test("Half precision converts exactly and rounds to even, against the compiler's own type")
-  func halfPrecision() throws {
-    // Through the packed F16 path: a product with a unit vector returns the weight itself.
-    let pool = try TestPool(1)
-    let before = nk_isa_current()
-    defer { _ = nk_isa_select(before) }
+  func halfPrecision() {
     let patterns = (0..<UInt16.max).filter { $0 & 0x7c00 != 0x7c00 }
     var floats = [Float](repeating: 0, count: patterns.count)
     nk_dequantize(NK_F16, patterns, &floats, Int64(patterns.count))
     for (pattern, float) in zip(patterns, floats) {
       #expect(float == Float(Float16(bitPattern: pattern)))
     }
-    _ = pool
   }
 
   @Test("The largest logit wins, the lowest index on ties, with every set")
   func argmax() {
-    let before = nk_isa_current()
-    defer { _ = nk_isa_select(before) }
     var random = TestRandom(21)
-    for set in allSets where nk_isa_select(set) {
+    with(allSets) { _ in
       for count in [1, 15, 16, 17, 1000, 1024] {
         var x = (0..<count).map { _ in random.float() }
         #expect(nk_argmax(x, Int64(count)) == Int64(x.firstIndex(of: x.max() ?? 0) ?? -1))
@@ -183,10 +165,8 @@ struct SmallKernelTests {
 
   @Test("The next value above a limit is found from anywhere, NaN and equals passed over")
   func nextAbove() {
-    let before = nk_isa_current()
-    defer { _ = nk_isa_select(before) }
     var random = TestRandom(22)
-    for set in allSets where nk_isa_select(set) {
+    with(allSets) { _ in
       for count in [1, 16, 255, 256, 1000] {
         var x = (0..<count).map { _ in random.float() }
         x[count / 3] = .nan

@@ -18,9 +18,11 @@
 
 typedef enum { NK_PORTABLE = 0, NK_AVX2 = 1, NK_AVX512 = 2, NK_AVX512_VNNI = 3 } nk_isa;
 
-/// The set in use. Chosen at first call.
+/// The set that this thread's calls use: the one it selected, or the process's, the strongest that
+/// the CPU has and NUNCHI_ISA allows.
 nk_isa nk_isa_current(void);
-/// Switches to `isa`; false (and no change) when this CPU lacks it. For tests and NUNCHI_ISA.
+/// This thread's calls use `isa` from now on; false (and no change) when this CPU lacks it. For
+/// tests, which run beside others.
 bool nk_isa_select(nk_isa isa);
 /// "portable", "avx2", "avx512", "avx512-vnni".
 const char *nk_isa_name(nk_isa isa);

@@ -100,16 +100,16 @@ private func context(_ tokens: [Int32]) throws -> DraftContext {
     let drafter = try drafter(ko, en)
     var text: [Int32] = [10, 11, 12, 1, 13]
     try drafter.begin(prompt: text)
-    for _ in 0..<100 {
+    for step in 0..<100 {
       _ = try drafter.draft(after: context(text), budget: budget)
-      text.append(Int32.random(in: 10..<20))
+      text.append(Int32(10 + step % 10))
       try drafter.commit([text[text.count - 1]], states: states)
     }
     #expect(ko.drafts == 100)
     #expect(drafter.figures["chosen: ko"] == 1)
-    for _ in 0..<100 {
+    for step in 0..<100 {
       _ = try drafter.draft(after: context(text), budget: budget)
-      text.append(Int32.random(in: 20..<30))
+      text.append(Int32(20 + step % 10))
       try drafter.commit([text[text.count - 1]], states: states)
     }
     #expect(en.drafts > 50)
