@@ -26,5 +26,5 @@ load_half16(const uint16_t *p) {
 
 const nk_operations nk_avx2_operations = {
     NK_AVX2, linear, quantize, rms_norm, gated, add,
-    attention, argmax, next_above, log_sum_exp, read_all, int8_work};
+    attention, argmax, next_above, log_sum_exp, race, read_all, int8_work};
 #endif

@@ -14,5 +14,5 @@
 
 const nk_operations nk_avx512_operations = {
     NK_AVX512, linear, quantize, rms_norm, gated, add,
-    attention, argmax, next_above, log_sum_exp, read_all, int8_work};
+    attention, argmax, next_above, log_sum_exp, race, read_all, int8_work};
 #endif

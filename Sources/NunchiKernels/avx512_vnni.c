@@ -16,5 +16,5 @@
 
 const nk_operations nk_avx512_vnni_operations = {
     NK_AVX512_VNNI, linear, quantize, rms_norm, gated, add,
-    attention, argmax, next_above, log_sum_exp, read_all, int8_work};
+    attention, argmax, next_above, log_sum_exp, race, read_all, int8_work};
 #endif

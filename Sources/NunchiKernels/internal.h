@@ -40,6 +40,7 @@ typedef struct {
   int64_t (*argmax)(const float *x, int64_t count);
   int64_t (*next_above)(const float *x, int64_t begin, int64_t count, float limit);
   double (*log_sum_exp)(const float *x, int64_t count);
+  int64_t (*race)(const float *x, int64_t count, float highest, float scale, uint64_t key);
   double (*read)(const void *data, size_t bytes);  // touches every byte
   double (*int8_work)(int64_t rounds);             // returns multiply-accumulates done
 } nk_operations;

@@ -355,6 +355,10 @@ double nk_log_sum_exp(const float *x, int64_t count) {
   return nk_operations_current()->log_sum_exp(x, count);
 }
 
+int64_t nk_race(const float *x, int64_t count, float highest, float scale, uint64_t key) {
+  return nk_operations_current()->race(x, count, highest, scale, key);
+}
+
 // ---------------------------------------------------------------- the machine's limits
 
 static double seconds(void) {

@@ -108,4 +108,4 @@ static double int8_work(int64_t rounds) {
 
 const nk_operations nk_portable_operations = {
     NK_PORTABLE, linear, quantize, rms_norm, gated, add,
-    attention, argmax, next_above, log_sum_exp, read_all, int8_work};
+    attention, argmax, next_above, log_sum_exp, race, read_all, int8_work};

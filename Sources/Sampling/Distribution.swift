@@ -72,19 +72,6 @@ public struct Distribution: Sendable, Equatable {
     return best
   }
 
-  /// The token where the cumulative probability, added up in the order of token ids, first
-  /// exceeds `uniform` in [0, 1). Tokens without probability are never returned.
-  public func token(at uniform: Double) -> Int32 {
-    var sum = 0.0
-    var last = 0
-    for index in probabilities.indices where probabilities[index] > 0 {
-      sum += probabilities[index]
-      last = index
-      if uniform < sum { break }
-    }
-    return tokens?[last] ?? Int32(last)
-  }
-
   /// norm(max(p − q, 0)): what is left for the target to give after a proposal of q was rejected.
   ///
   /// When nothing is left, which only rounding can bring about, p itself.

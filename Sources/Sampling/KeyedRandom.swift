@@ -20,6 +20,13 @@ public protocol Chance {
   /// Whether a uniform number of the acceptance stream lies (strictly) below `probability`: a
   /// probability of 0 is never accepted, one of 1 or more always.
   func accepts(_ probability: Double, position: Int, draw: Int) -> Bool
+  /// The race of tokens by which `token(from:position:stream:draw:)` draws; nil where it draws in
+  /// another way.
+  func race(position: Int, stream: RandomStream, draw: Int) -> ExponentialRace?
+}
+
+extension Chance {
+  public func race(position: Int, stream: RandomStream, draw: Int) -> ExponentialRace? { nil }
 }
 
 /// The same random choices, but for the drafters' stream, which is one of many: several drafters of
@@ -38,8 +45,15 @@ public struct DrafterChance: Chance {
     from distribution: Distribution, position: Int, stream: RandomStream, draw: Int
   ) -> Int32 {
     base.token(
-      from: distribution, position: position, stream: stream,
-      draw: stream == .drafter ? draw ^ number << 25 : draw)
+      from: distribution, position: position, stream: stream, draw: own(draw, stream))
+  }
+
+  public func race(position: Int, stream: RandomStream, draw: Int) -> ExponentialRace? {
+    base.race(position: position, stream: stream, draw: own(draw, stream))
+  }
+
+  private func own(_ draw: Int, _ stream: RandomStream) -> Int {
+    stream == .drafter ? draw ^ number << 25 : draw
   }
 
   public func accepts(_ probability: Double, position: Int, draw: Int) -> Bool {
@@ -56,25 +70,34 @@ public struct KeyedRandom: Chance, Sendable, Equatable {
     self.seed = seed
   }
 
-  /// A number in [0, 1) with 53 random bits.
+  /// 64 random bits.
   /// - Parameters:
-  ///   - position: index in the sequence of the token that the number decides.
-  ///   - draw: distinguishes several numbers of one stream at one position.
-  public func uniform(position: Int, stream: RandomStream, draw: Int = 0) -> Double {
+  ///   - position: index in the sequence of the token that they decide.
+  ///   - draw: distinguishes several choices of one stream at one position.
+  private func bits(position: Int, stream: RandomStream, draw: Int) -> UInt64 {
     let place = UInt64(bitPattern: Int64(position))
     let block = Self.philox(
       counter: SIMD4(
         UInt32(truncatingIfNeeded: place), UInt32(truncatingIfNeeded: place >> 32),
         stream.rawValue, UInt32(truncatingIfNeeded: draw)),
       key: SIMD2(UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed >> 32)))
-    let bits = UInt64(block[0]) << 32 | UInt64(block[1])
-    return Double(bits >> 11) * 0x1p-53
+    return UInt64(block[0]) << 32 | UInt64(block[1])
+  }
+
+  /// A number in [0, 1) with 53 random bits.
+  public func uniform(position: Int, stream: RandomStream, draw: Int = 0) -> Double {
+    Double(bits(position: position, stream: stream, draw: draw) >> 11) * 0x1p-53
+  }
+
+  public func race(position: Int, stream: RandomStream, draw: Int) -> ExponentialRace? {
+    ExponentialRace(key: bits(position: position, stream: stream, draw: draw))
   }
 
   public func token(
     from distribution: Distribution, position: Int, stream: RandomStream, draw: Int
   ) -> Int32 {
-    distribution.token(at: uniform(position: position, stream: stream, draw: draw))
+    ExponentialRace(key: bits(position: position, stream: stream, draw: draw))
+      .winner(of: distribution)
   }
 
   public func accepts(_ probability: Double, position: Int, draw: Int) -> Bool {

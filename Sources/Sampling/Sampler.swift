@@ -17,6 +17,14 @@ public struct Sampler: Sendable {
     stream: RandomStream = .target, draw: Int = 0
   ) throws -> Int32 {
     if parameters.isGreedy { return try mostProbableToken(logits: logits, context: context) }
+    if parameters.keepsAllTokens(of: logits.count),
+      let race = chance.race(position: context.count, stream: stream, draw: draw)
+    {
+      return try withPenalty(logits, context) {
+        let (_, highest) = try Selection.argmax($0)
+        return race.winner(of: $0, highest: highest, scale: Float(1 / parameters.temperature))
+      }
+    }
     return chance.token(
       from: try distribution(logits: logits, context: context), position: context.count,
       stream: stream, draw: draw)

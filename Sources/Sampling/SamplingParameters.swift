@@ -62,4 +62,8 @@ public struct SamplingParameters: Sendable, Equatable {
 
   /// Whether no random number is used.
   public var isGreedy: Bool { temperature == 0 }
+  /// Whether no token of so many is left out, however improbable.
+  func keepsAllTokens(of count: Int) -> Bool {
+    (topK == 0 || topK >= count) && topP >= 1 && minP <= 0
+  }
 }

@@ -222,7 +222,9 @@ final class DraftComposer {
     var plan = DraftPlan(budget: budget, reason: .nothingProposed)
     var candidates = CandidateTree()
     var costly: [Int] = []
-    let cheapContext = context(Floors(path: controller.leastRowCost / 2))
+    // Where draws are foreseen, an improbable token may be known to come.
+    let floor = controller.leastRowCost / (context(Floors()).foreseesDraws ? 16 : 2)
+    let cheapContext = context(Floors(path: floor))
     for index in drafters.indices {
       let member = knowledge.members[places[index]]
       guard let seconds = member.callSeconds,
@@ -339,7 +341,7 @@ final class DraftComposer {
         var watch = Stopwatch()
         let tree = try drafter.extend(
           path, after: context.drawing(asDrafter: index), budget: room
-        ).limited(to: room)
+        ).limited(to: room).foreseeing(context, above: path.count)
         guard !tree.isEmpty else { continue }
         plan.proposals.append(
           DrafterProposal(
@@ -359,7 +361,8 @@ final class DraftComposer {
   ) throws -> (tree: DraftTree, kept: DraftTree) {
     var watch = Stopwatch()
     let proposed = try drafters[index].draft(
-      after: context.drawing(asDrafter: index), budget: budget)
+      after: context.drawing(asDrafter: index), budget: budget
+    ).foreseeing(context)
     if let token = proposed.tokens.first(where: { $0 < 0 || Int($0) >= context.vocabularySize }) {
       throw SpeculationError.tokenOutsideVocabulary(
         token: token, source: "drafter \(names[index])", vocabularySize: context.vocabularySize)

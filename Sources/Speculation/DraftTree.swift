@@ -45,6 +45,9 @@ public struct DraftTree: Sendable, Equatable {
   /// For each node whether its drafter wants it verified in order to learn from the target's
   /// logits there, however unlikely it is to be accepted.
   public private(set) var probes: [Bool] = []
+  /// Whether the scores know what the target's own numbers say of the tokens
+  /// (`DraftContext.race(at:)`). Those of a drafter that does not look at them need not.
+  public var foreseesDraws = false
 
   public init() {}
 
@@ -123,6 +126,7 @@ public struct DraftTree: Sendable, Equatable {
   public func keeping(_ wanted: [Bool]) -> DraftTree {
     guard wanted.contains(false) else { return self }
     var part = DraftTree()
+    part.foreseesDraws = foreseesDraws
     var places = [Int?](repeating: nil, count: count)
     for node in tokens.indices where wanted[node] {
       let parent = parents[node] == Self.root ? Self.root : places[parents[node]]
@@ -132,6 +136,20 @@ public struct DraftTree: Sendable, Equatable {
         isProbe: probes[node], source: sources[node])
     }
     return part
+  }
+
+  /// The same with scores that know what the target's own numbers say of the tokens.
+  /// - Parameter above: tokens between the sequence and the tree.
+  func foreseeing(_ context: DraftContext, above: Int = 0) -> DraftTree {
+    guard context.foreseesDraws, !foreseesDraws, !isEmpty else { return self }
+    var tree = self
+    tree.foreseesDraws = true
+    let races = (0..<depth).map { context.race(at: context.tokens.count + above + $0) }
+    for node in tokens.indices {
+      guard let race = races[depths[node] - 1] else { continue }
+      tree.scores[node] = race.chance(of: tokens[node], probability: scores[node])
+    }
+    return tree
   }
 
   /// What does not hold of the structure; nil when all does.

@@ -20,8 +20,8 @@ public struct DraftBudget: Sendable, Equatable, Codable {
 /// How an acceptance rule wants proposals to be drawn when sampling. With greedy sampling, all
 /// proposals are the drafter's most probable tokens.
 public enum ProposalStyle: Sendable, Equatable {
-  /// By the drafter's best guess of what the target itself will draw: sampling with the target's
-  /// own number for the position makes the two agree most often.
+  /// By the drafter's best guess of what the target itself will draw: the target's own numbers for
+  /// the position are known before its pass, and sampling with them makes the two agree most often.
   case matching
   /// By chance, with the drafter's own numbers, and q recorded.
   case sampled
@@ -59,6 +59,14 @@ public struct DraftContext {
     self.minimumPathProbability = minimumPathProbability
     self.minimumLevelProbability = minimumLevelProbability
     self.targetCache = targetCache
+  }
+
+  /// Whether the target's own numbers tell which of the probable tokens it is likely to draw.
+  public var foreseesDraws: Bool { style == .matching && !sampler.parameters.isGreedy }
+
+  /// The race in which the target draws the token at `position`, where draws are foreseen.
+  public func race(at position: Int) -> ExponentialRace? {
+    foreseesDraws ? chance.race(position: position, stream: .target, draw: 0) : nil
   }
 
   /// The same for one of several drafters, which must not draw with the same numbers.

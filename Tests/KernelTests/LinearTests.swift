@@ -180,6 +180,29 @@ struct SmallKernelTests {
     }
   }
 
+  @Test("The first of a race is that of a search of all tokens, with every set")
+  func race() {
+    var random = TestRandom(24)
+    for count in [1, 15, 16, 1000] {
+      var x = (0..<count).map { _ in random.float() * 8 }
+      if count > 1 { x[0] = .nan }
+      let highest = x.filter { !$0.isNaN }.max() ?? 0
+      for key in 0..<UInt64(200) {
+        let key = key &* 0x9E37_79B9_7F4A_7C15
+        var best = (token: -1, arrival: Double.infinity)
+        for (token, value) in x.enumerated() where !value.isNaN {
+          let number = -log1p(-nk_race_uniform(key, UInt32(token)))
+          let arrival = number / exp(Double((value - highest) * 0.7))
+          if arrival < best.arrival { best = (token, arrival) }
+        }
+        with(allSets) { _ in
+          #expect(nk_race(x, Int64(count), highest, 0.7, key) == Int64(best.token))
+        }
+      }
+    }
+    #expect(nk_race([-Float.infinity], 1, 0, 1, 1) == -1)
+  }
+
   @Test("log(sum(exp)) is exact to a millionth and does not overflow")
   func logSumExp() {
     let x: [Float] = (0..<100).map { Float($0 % 7) * 30 }

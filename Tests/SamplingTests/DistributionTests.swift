@@ -4,18 +4,6 @@ import Testing
 @testable import Sampling
 
 @Suite struct DistributionTests {
-  @Test("a token owns its stretch of the unit interval, in the order of ids")
-  func inverse() {
-    let dense = Distribution(weights: [1, 0, 2, 1])
-    let sparse = Distribution(tokens: [10, 20, 30], weights: [1, 2, 1])
-    for (uniform, place) in [(0, 0), (0.2499, 0), (0.25, 2), (0.7499, 2), (0.75, 3), (0.9999, 3)] {
-      #expect(dense.token(at: uniform) == Int32(place))
-      #expect(sparse.token(at: uniform) == [0: 10, 2: 20, 3: 30][place])
-    }
-    // A token without probability is not returned even where rounding leaves a gap at the end.
-    #expect(Distribution(weights: [1, 1, 0]).token(at: 1) == 1)
-  }
-
   @Test("probabilities are found by token, in both forms")
   func lookup() {
     let dense = Distribution(weights: [1, 3])

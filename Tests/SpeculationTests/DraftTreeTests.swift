@@ -51,4 +51,34 @@ import Testing
     tree.add(1, proposal: .sampled(q), source: "x")
     #expect(tree._checkInvariants() != nil)
   }
+
+  @Test("scores learn what the target's numbers say of a token, once, where draws are foreseen")
+  func foreseeing() throws {
+    var tree = DraftTree()
+    let first = tree.add(4, score: 0.3, source: "x")
+    tree.add(5, under: first, score: 0.6, source: "x")
+    tree.add(6, score: 0.2, source: "x")
+    let random = KeyedRandom(seed: 1)
+    func context(_ temperature: Double, _ style: ProposalStyle) throws -> DraftContext {
+      DraftContext(
+        tokens: [1, 2, 3], vocabularySize: 10,
+        sampler: Sampler(try SamplingParameters(temperature: temperature)), chance: random,
+        style: style)
+    }
+    for above in [0, 2] {
+      let seen = tree.foreseeing(try context(1, .matching), above: above)
+      #expect(seen.tokens == tree.tokens && seen.parents == tree.parents && seen.foreseesDraws)
+      for node in 0..<3 {
+        // The root's children stand at index 3 of the sequence.
+        let race = random.race(position: 2 + above + tree.depths[node], stream: .target, draw: 0)
+        #expect(
+          seen.scores[node]
+            == race?.chance(of: tree.tokens[node], probability: tree.scores[node]))
+      }
+      #expect(seen.foreseeing(try context(1, .matching)) == seen)
+      #expect(seen.keeping([true, false, true]).foreseesDraws)
+    }
+    #expect(tree.foreseeing(try context(0, .matching)) == tree)
+    #expect(tree.foreseeing(try context(1, .sampled)) == tree)
+  }
 }

@@ -110,9 +110,9 @@ private func lookup(
         try warm.distribution(logits: $0, context: path)
       }
       #expect(tree.proposals[node] == .sampled(q))
-      let number = KeyedRandom(seed: 1).uniform(
-        position: path.count, stream: .drafter, draw: node)
-      #expect(tree.tokens[node] == q.token(at: number))
+      let drawn = KeyedRandom(seed: 1).token(
+        from: q, position: path.count, stream: .drafter, draw: node)
+      #expect(tree.tokens[node] == drawn)
     }
   }
 

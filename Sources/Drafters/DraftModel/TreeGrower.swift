@@ -47,7 +47,9 @@ struct TreeGrower {
       guard level < depth, !parents.isEmpty, goesOn(new, since: before) else { break }
       logits = try model.compute(parents, of: &growth)
     }
-    return growth.tree(source: source)
+    var tree = growth.tree(source: source)
+    tree.foreseesDraws = context.foreseesDraws
+    return tree
   }
 
   /// Whether another level is worth its pass.
@@ -148,11 +150,11 @@ struct TreeGrower {
       // A drawn place that had more than an earlier one could take its place by what is drawn for
       // it, and so bias the output.
       var most = 1.0
+      let race = context.race(at: position(under: parents[row]))
       for (rank, score) in scores.enumerated() {
-        let isMatch = !draws && !context.sampler.parameters.isGreedy && rank == 0
-        let score = isMatch ? score.squareRoot() : score
         most = draws ? min(most, score) : score
-        proposed[row].places[rank].score = most
+        let token = proposed[row].places[rank].token
+        proposed[row].places[rank].score = race?.chance(of: token, probability: most) ?? most
       }
     }
   }
@@ -198,8 +200,10 @@ struct TreeGrower {
     if let threshold = configuration.minimumConfidence {
       guard let highest = best.first?.probability, highest >= threshold else { return ([], q) }
     }
-    guard let q, !draws else { return (best.map { ($0.token, $0.probability) }, q) }
-    return (matching(best, q, position: position), nil)
+    guard let q, let race = context.race(at: position) else {
+      return (best.map { ($0.token, $0.probability) }, draws ? q : nil)
+    }
+    return (favourites(best.count, in: race, of: q), nil)
   }
 
   /// A row of logits without what pads the vocabulary to another size than the target's: what the
@@ -217,19 +221,18 @@ struct TreeGrower {
       + (parent == DraftTree.root ? [] : growth.path(to: parent))
   }
 
-  /// First the token that the target's own number picks from q, then the most probable others.
-  ///
-  /// Two models that see the same number agree more often than by chance: the first token's score
-  /// is √q, halfway (geometrically) between chance and certainty.
-  private func matching(
-    _ best: [(token: Int32, probability: Double)], _ q: Distribution, position: Int
+  /// The tokens that the target would draw first if it had q. Their scores are shares of the speeds at
+  /// which they arrive: the first one of a close race wins less often with other probabilities.
+  private func favourites(
+    _ count: Int, in race: ExponentialRace, of q: Distribution
   ) -> [(token: Int32, score: Double)] {
-    let drawn = context.chance.token(from: q, position: position, stream: .target, draw: 0)
-    let score = q[drawn].squareRoot()
-    let others = best.lazy.filter { $0.token != drawn }.prefix(best.count - 1)
-    return [(drawn, score)]
-      + others.map { ($0.token, (1 - score) * $0.probability / (1 - q[drawn])) }
+    let first = race.first(max(count, Self.rivals), of: q)
+    let total = first.reduce(0) { $0 + 1 / $1.arrival }
+    return first.prefix(count).map { ($0.token, 1 / $0.arrival / total) }
   }
+
+  /// Tokens among which a race is judged.
+  private static let rivals = 8
 
   /// Draws the tokens of siblings that have kept their places.
   /// - Parameter drawn: how many tokens of the level have been drawn.

@@ -186,6 +186,26 @@ int64_t nk_next_above(const float *x, int64_t begin, int64_t count, float limit)
 /// Largest value, and log(sum(exp(x))) as the result.
 double nk_log_sum_exp(const float *x, int64_t count);
 
+/// One step of a hash of 32 bits (Wellons, "lowbias32"); of numbers or vectors of them.
+#define NK_HASH(x) \
+  (x ^= x >> 16, x *= 0x21f0aaadu, x ^= x >> 15, x *= 0x735a2d97u, x ^= x >> 15)
+
+/// A number in (0, 1) of a token in the race that `key` names, as if drawn uniformly.
+static inline double nk_race_uniform(uint64_t key, uint32_t token) {
+  uint32_t high = token ^ (uint32_t)key;
+  NK_HASH(high);
+  high ^= (uint32_t)(key >> 32);
+  NK_HASH(high);
+  uint32_t low = high ^ (uint32_t)key;
+  NK_HASH(low);
+  uint64_t bits = (uint64_t)high << 32 | low;
+  return ((double)(bits >> 12) + 0.5) * 0x1p-52;
+}
+
+/// The token that is the first to arrive, at E / exp((x - highest) * scale), where 1 - exp(-E) is its
+/// `nk_race_uniform`; -1 when none has a weight.
+int64_t nk_race(const float *x, int64_t count, float highest, float scale, uint64_t key);
+
 // ---------------------------------------------------------------- the machine's limits
 
 /// Bytes a second read from memory by all threads of the pool (`bytes` read, several times).
