@@ -110,10 +110,6 @@ enum Exponential {
   private static func sixteen(
     _ values: SIMD16<Float>, _ highest: Float, _ scale: Float
   ) -> SIMD16<Float> {
-    let differences = values - highest
-    var scaled = differences * scale
-    // At a tiny temperature this is 0 · ∞: the best token keeps its weight.
-    scaled.replace(with: 0, where: differences .== 0)
-    return exp(scaled)
+    exp((values - highest) * scale)
   }
 }

@@ -22,7 +22,7 @@ public struct Sampler: Sendable {
     {
       return try withPenalty(logits, context) {
         let (_, highest) = try Selection.argmax($0)
-        return race.winner(of: $0, highest: highest, scale: Float(1 / parameters.temperature))
+        return race.winner(of: $0, highest: highest, scale: parameters.scale)
       }
     }
     return chance.token(
@@ -45,7 +45,7 @@ public struct Sampler: Sendable {
     try withPenalty(logits, context) { logits in
       let (best, highest) = try Selection.argmax(logits)
       if parameters.isGreedy { return Distribution(certain: Int32(best)) }
-      let scale = Float(1 / parameters.temperature)
+      let scale = parameters.scale
       var tokens: [Int32]?
       var weights: [Double]
       if parameters.topK > 0 && parameters.topK < logits.count {

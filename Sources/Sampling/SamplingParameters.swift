@@ -62,6 +62,10 @@ public struct SamplingParameters: Sendable, Equatable {
 
   /// Whether no random number is used.
   public var isGreedy: Bool { temperature == 0 }
+  /// What logits are multiplied by. Finite at a tiny temperature too: the best token's weight would be
+  /// exp(0·∞).
+  var scale: Float { Float(min(1 / temperature, 1e30)) }
+
   /// Whether no token of so many is left out, however improbable.
   func keepsAllTokens(of count: Int) -> Bool {
     (topK == 0 || topK >= count) && topP >= 1 && minP <= 0

@@ -222,9 +222,7 @@ final class DraftComposer {
     var plan = DraftPlan(budget: budget, reason: .nothingProposed)
     var candidates = CandidateTree()
     var costly: [Int] = []
-    // Where draws are foreseen, an improbable token may be known to come.
-    let floor = controller.leastRowCost / (context(Floors()).foreseesDraws ? 16 : 2)
-    let cheapContext = context(Floors(path: floor))
+    let cheapContext = context(Floors(path: controller.leastRowCost / 2))
     for index in drafters.indices {
       let member = knowledge.members[places[index]]
       guard let seconds = member.callSeconds,
@@ -340,7 +338,7 @@ final class DraftComposer {
         let room = DraftBudget(nodes: budget.nodes, depth: budget.depth - path.count)
         var watch = Stopwatch()
         let tree = try drafter.extend(
-          path, after: context.drawing(asDrafter: index), budget: room
+          path, after: context.asking(drafter: index), budget: room
         ).limited(to: room).foreseeing(context, above: path.count)
         guard !tree.isEmpty else { continue }
         plan.proposals.append(
@@ -361,7 +359,7 @@ final class DraftComposer {
   ) throws -> (tree: DraftTree, kept: DraftTree) {
     var watch = Stopwatch()
     let proposed = try drafters[index].draft(
-      after: context.drawing(asDrafter: index), budget: budget
+      after: context.asking(drafter: index), budget: budget
     ).foreseeing(context)
     if let token = proposed.tokens.first(where: { $0 < 0 || Int($0) >= context.vocabularySize }) {
       throw SpeculationError.tokenOutsideVocabulary(

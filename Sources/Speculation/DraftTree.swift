@@ -138,18 +138,26 @@ public struct DraftTree: Sendable, Equatable {
     return part
   }
 
-  /// The same with scores that know what the target's own numbers say of the tokens.
+  /// With scores that know what the target's own numbers say of the tokens, and without what is less
+  /// probable by them than the context asks for.
   /// - Parameter above: tokens between the sequence and the tree.
   func foreseeing(_ context: DraftContext, above: Int = 0) -> DraftTree {
-    guard context.foreseesDraws, !foreseesDraws, !isEmpty else { return self }
+    guard context.foreseesDraws, !isEmpty else { return self }
     var tree = self
-    tree.foreseesDraws = true
-    let races = (0..<depth).map { context.race(at: context.tokens.count + above + $0) }
-    for node in tokens.indices {
-      guard let race = races[depths[node] - 1] else { continue }
-      tree.scores[node] = race.chance(of: tokens[node], probability: scores[node])
+    if !foreseesDraws {
+      tree.foreseesDraws = true
+      let races = (0..<depth).map { context.race(at: context.tokens.count + above + $0) }
+      for node in tokens.indices {
+        guard let race = races[depths[node] - 1] else { continue }
+        tree.scores[node] = race.chance(of: tokens[node], probability: scores[node])
+      }
     }
-    return tree
+    var paths = tree.scores
+    for node in tokens.indices where parents[node] != Self.root {
+      paths[node] *= paths[parents[node]]
+    }
+    return tree.keeping(
+      tokens.indices.map { paths[$0] >= context.minimumPathProbability || probes[$0] })
   }
 
   /// What does not hold of the structure; nil when all does.

@@ -69,13 +69,14 @@ public struct DraftContext {
     foreseesDraws ? chance.race(position: position, stream: .target, draw: 0) : nil
   }
 
-  /// The same for one of several drafters, which must not draw with the same numbers.
-  func drawing(asDrafter number: Int) -> DraftContext {
-    guard number > 0 else { return self }
+  /// The same for one of several drafters, which must not draw with the same numbers. Where draws are
+  /// foreseen it is asked for less probable tokens too: they may be known to come.
+  func asking(drafter number: Int) -> DraftContext {
+    guard number > 0 || foreseesDraws else { return self }
     return DraftContext(
       tokens: tokens, vocabularySize: vocabularySize, sampler: sampler,
-      chance: DrafterChance(chance, number: number), style: style,
-      minimumPathProbability: minimumPathProbability,
+      chance: number > 0 ? DrafterChance(chance, number: number) : chance, style: style,
+      minimumPathProbability: minimumPathProbability / (foreseesDraws ? 8 : 1),
       minimumLevelProbability: minimumLevelProbability, targetCache: targetCache)
   }
 }

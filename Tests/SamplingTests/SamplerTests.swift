@@ -143,6 +143,12 @@ private func randomLogits(_ count: Int, seed: UInt64, rounded: Bool = false) -> 
   func tinyTemperature() throws {
     let cold = try distribution([1, 5, 4.999], SamplingParameters(temperature: 1e-300))
     #expect(cold[1] == 1)
+    var logits: [Float] = [1, 5, 4.999]
+    let token = try logits.withUnsafeMutableBufferPointer {
+      try Sampler(SamplingParameters(temperature: 1e-300))
+        .token(logits: $0, context: [], chance: KeyedRandom(seed: 1))
+    }
+    #expect(token == 1)
   }
 
   @Test("logits that are not numbers are passed over, and a row without numbers is an error")

@@ -59,11 +59,13 @@ import Testing
     tree.add(5, under: first, score: 0.6, source: "x")
     tree.add(6, score: 0.2, source: "x")
     let random = KeyedRandom(seed: 1)
-    func context(_ temperature: Double, _ style: ProposalStyle) throws -> DraftContext {
+    func context(
+      _ temperature: Double, _ style: ProposalStyle, least: Double = 0
+    ) throws -> DraftContext {
       DraftContext(
         tokens: [1, 2, 3], vocabularySize: 10,
         sampler: Sampler(try SamplingParameters(temperature: temperature)), chance: random,
-        style: style)
+        style: style, minimumPathProbability: least)
     }
     for above in [0, 2] {
       let seen = tree.foreseeing(try context(1, .matching), above: above)
@@ -77,6 +79,11 @@ import Testing
       }
       #expect(seen.foreseeing(try context(1, .matching)) == seen)
       #expect(seen.keeping([true, false, true]).foreseesDraws)
+      let paths = [seen.scores[0], seen.scores[0] * seen.scores[1], seen.scores[2]]
+      for least in paths {
+        let probable = tree.foreseeing(try context(1, .matching, least: least), above: above)
+        #expect(probable.tokens == (0..<3).filter { paths[$0] >= least }.map { tree.tokens[$0] })
+      }
     }
     #expect(tree.foreseeing(try context(0, .matching)) == tree)
     #expect(tree.foreseeing(try context(1, .sampled)) == tree)
