@@ -358,13 +358,13 @@ final class DraftComposer {
     _ index: Int, _ budget: DraftBudget, _ context: DraftContext, _ plan: inout DraftPlan
   ) throws -> (tree: DraftTree, kept: DraftTree) {
     var watch = Stopwatch()
-    let proposed = try drafters[index].draft(
-      after: context.asking(drafter: index), budget: budget
-    ).foreseeing(context)
-    if let token = proposed.tokens.first(where: { $0 < 0 || Int($0) >= context.vocabularySize }) {
+    let drafted = try drafters[index].draft(
+      after: context.asking(drafter: index), budget: budget)
+    if let token = drafted.tokens.first(where: { $0 < 0 || Int($0) >= context.vocabularySize }) {
       throw SpeculationError.tokenOutsideVocabulary(
         token: token, source: "drafter \(names[index])", vocabularySize: context.vocabularySize)
     }
+    let proposed = drafted.foreseeing(context)
     let tree = proposed.limited(to: budget)
     let kept = (drafters[index] as? any PruningDrafter)?.prune(tree) ?? tree
     plan.proposals.append(

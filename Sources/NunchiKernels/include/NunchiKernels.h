@@ -186,7 +186,8 @@ int64_t nk_next_above(const float *x, int64_t begin, int64_t count, float limit)
 /// Largest value, and log(sum(exp(x))) as the result.
 double nk_log_sum_exp(const float *x, int64_t count);
 
-/// One step of a hash of 32 bits (Wellons, "lowbias32"); of numbers or vectors of them.
+/// A hash of 32 bits, of numbers or vectors of them; its constants are of those that Wellons's "hash
+/// prospector" lists with the least bias.
 #define NK_HASH(x) \
   (x ^= x >> 16, x *= 0x21f0aaadu, x ^= x >> 15, x *= 0x735a2d97u, x ^= x >> 15)
 
