@@ -30,14 +30,26 @@ import Testing
     #expect(EagleLayout.observedLayers(layerCount: 32) == [2, 16, 29])
   }
 
+  /// A folder of the test's own that lasts as long as it is held.
+  private final class Copy {
+    let path = NSTemporaryDirectory() + "/eagle-\(UUID().uuidString)"
+
+    func load(for target: TransformerModel) throws -> TrainedDrafter {
+      try withExtendedLifetime(self) { try TrainedDrafter.load(folder: path, target: target) }
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+  }
+
   /// A copy of a golden checkpoint, changed.
   private func copy(
     _ version: EagleVersion, rename: (String) -> String? = { $0 },
     change: (String, inout [UInt8]) -> Void = { _, _ in },
     configure: (inout [String: Any]) -> Void = { _ in }
-  ) throws -> String {
+  ) throws -> Copy {
     let source = EagleGolden.folder(version)
-    let folder = NSTemporaryDirectory() + "/eagle-\(UUID().uuidString)"
+    let copy = Copy()
+    let folder = copy.path
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let file = try SafetensorsFile(path: source)
     let kept = file.tensors.values.sorted { $0.name < $1.name }.compactMap { info in
@@ -57,16 +69,10 @@ import Testing
     configure(&config)
     try JSONSerialization.data(withJSONObject: config)
       .write(to: URL(fileURLWithPath: folder + "/config.json"))
-    return folder
+    return copy
   }
 
-  private func draft(_ folder: String, _ target: TransformerModel) throws -> DraftTree {
-    defer {
-      if folder.hasPrefix(NSTemporaryDirectory()) {
-        try? FileManager.default.removeItem(atPath: folder)
-      }
-    }
-    let trained = try TrainedDrafter.load(folder: folder, target: target)
+  private func draft(_ trained: TrainedDrafter, _ target: TransformerModel) throws -> DraftTree {
     let weights = try #require(trained.weights as? EagleWeights)
     let sequence = try EagleSequence(target, EagleDrafter(weights: weights, capacity: 64))
     try sequence.begin([5, 9, 30, 61, 8], chunks: [], then: 7)
@@ -93,12 +99,13 @@ import Testing
   @Test("vLLM's and speculators' spellings are the same drafter")
   func variants() throws {
     let target = try EagleGolden.target()
-    let expected = try draft(EagleGolden.folder(.eagle3), target)
+    let expected = try draft(
+      TrainedDrafter.load(folder: EagleGolden.folder(.eagle3), target: target), target)
     #expect(expected.count == 12)
     let vLLM = try copy(
       .eagle3, rename: { "model." + $0.replacing("midlayer.", with: "layers.0.") },
       change: reverse)
-    #expect(try draft(vLLM, target) == expected)
+    #expect(try draft(vLLM.load(for: target), target) == expected)
     let nested = try copy(
       .eagle3,
       configure: { config in
@@ -108,23 +115,22 @@ import Testing
           "transformer_layer_config": layer, "eagle_aux_hidden_state_layer_ids": [2, 3, 4],
         ]
       })
-    #expect(try draft(nested, target) == expected)
+    #expect(try draft(nested.load(for: target), target) == expected)
     let sglang = try copy(
       .eagle3,
       configure: { $0["eagle_config"] = ["eagle_aux_hidden_state_layer_ids": [1, 2, 3]] })
-    #expect(try draft(sglang, target) == expected)
+    #expect(try draft(sglang.load(for: target), target) == expected)
     let other = try copy(
       .eagle3, configure: { $0["eagle_aux_hidden_state_layer_ids"] = [1, 3, 6] })
-    #expect(try draft(other, target) != expected)
+    #expect(try draft(other.load(for: target), target) != expected)
   }
 
   @Test("what is wrong with a checkpoint is an error that names it")
   func errors() throws {
     let target = try EagleGolden.target()
-    func message(_ folder: String) throws -> String {
-      defer { try? FileManager.default.removeItem(atPath: folder) }
+    func message(_ copy: Copy) throws -> String {
       do {
-        _ = try TrainedDrafter.load(folder: folder, target: target)
+        _ = try copy.load(for: target)
         return "none"
       } catch {
         return "\(error)"

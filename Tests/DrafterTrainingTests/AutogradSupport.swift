@@ -32,6 +32,12 @@ struct Randomness {
   mutating func token(_ vocabulary: Int) -> Int32 { Int32(next() % UInt64(vocabulary)) }
 }
 
+/// What two orders of adding up may differ by, relative to the largest value, where a value has
+/// passed through float sums: one of n terms is within n · 2⁻²⁴ of the exact sum, to first order
+/// (Higham, Accuracy and Stability of Numerical Algorithms, section 4.2).
+/// - Parameter terms: those of all sums along the longest way from input to result.
+func roundingBound(terms: Int) -> Float { 2 * Float(terms) * 0x1p-24 }
+
 extension Graph {
   /// Σ x · fixed random factors, a scalar: its gradient has no symmetry to hide mistakes behind.
   func probe(_ x: Variable, seed: UInt64 = 99) -> Variable {
