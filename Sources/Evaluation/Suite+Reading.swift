@@ -14,20 +14,21 @@ extension Suite {
   public init(path: String) throws {
     let paths = try Self.files(path)
     let suites = try paths.map { file in
-      guard let data = FileManager.default.contents(atPath: file) else {
+      let data: Data
+      do { data = try Data(reading: file) } catch {
         throw EvaluationError.file(path: file, reason: "expected a readable suite, found none")
       }
       return try Suite(data, path: file)
     }
     name = URL(fileURLWithPath: path).lastPathComponent
     questions = suites.flatMap(\.questions)
-    files = paths
+    contents = suites.reduce(into: Data()) { $0 += $1.contents }
     var known: [String: String] = [:]
-    for suite in suites {
+    for (path, suite) in zip(paths, suites) {
       for question in suite.questions {
         if let other = known.updateValue(suite.name, forKey: question.id) {
           throw EvaluationError.field(
-            path: suite.files[0], field: "question_id", expected: "an id of its own",
+            path: path, field: "question_id", expected: "an id of its own",
             found: "\(question.id), which \(other) has")
         }
       }
@@ -55,20 +56,18 @@ extension Suite {
     return files
   }
 
-  /// The SHA-256 of the file; of several, of all of them one after another.
+  /// The SHA-256 of the bytes that it was read from.
   public func checksum() throws -> String {
-    if files.count == 1 { return try sha256(ofFile: files[0]) }
     let copy = FileManager.default.temporaryDirectory
       .appendingPathComponent("nunchi-suite-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: copy) }
-    try files.reduce(into: Data()) { try $0.append(Data(contentsOf: URL(fileURLWithPath: $1))) }
-      .write(to: copy)
+    try contents.write(to: copy)
     return try sha256(ofFile: copy.path)
   }
 
   /// - Parameter path: where the bytes come from, for the suite's name and errors.
   init(_ data: Data, path: String) throws {
-    files = [path]
+    contents = data
     let byteOrderMark = Data([0xEF, 0xBB, 0xBF])
     let bytes = data.starts(with: byteOrderMark) ? data.dropFirst(3) : data
     var lines: [SuiteLine] = []

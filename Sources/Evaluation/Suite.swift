@@ -1,3 +1,5 @@
+import Foundation
+
 /// One question of a suite: a prompt, or a conversation whose answers the model gives.
 public struct Question: Sendable, Equatable {
   public var id: String
@@ -20,13 +22,13 @@ public struct Suite: Sendable, Equatable {
   /// The file's name, or the folder's.
   public var name: String
   public var questions: [Question]
-  /// The files that it was read from.
-  public let files: [String]
+  /// The bytes that it was read from; of several files, one after another.
+  let contents: Data
 
-  public init(name: String, questions: [Question], files: [String] = []) {
+  public init(name: String, questions: [Question], contents: Data = Data()) {
     self.name = name
     self.questions = questions
-    self.files = files
+    self.contents = contents
   }
 
   /// The first questions.

@@ -4,6 +4,8 @@ import Foundation
 ///
 /// The bytes are those of the file: if another process shortens it, reading past its new end is
 /// a fault that no check can prevent. Downloads are therefore renamed into place when complete.
+/// What a FIFO, a device or `-`, standard input, gives is read to its end once, into a file without
+/// a name.
 // Unchecked only because raw pointers are not Sendable; the mapping is read-only and never moves.
 public final class MappedFile: @unchecked Sendable {
   /// What errors call it.
@@ -11,32 +13,19 @@ public final class MappedFile: @unchecked Sendable {
   /// All bytes of the file. Valid as long as this object lives.
   public let bytes: UnsafeRawBufferPointer
 
-  /// Maps a regular file that is not empty.
+  /// Maps a file that is not empty.
   /// - Throws: `ModelFileError.unreadable`, or `.malformed` for an empty file.
   public init(path: String) throws {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else {
-      throw ModelFileError.unreadable(path: path, reason: String(cString: strerror(errno)))
-    }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else {
-      throw ModelFileError.unreadable(path: path, reason: String(cString: strerror(errno)))
-    }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw ModelFileError.unreadable(path: path, reason: "it is not a regular file")
-    }
-    let size = Int(status.st_size)
-    guard size > 0 else {
+    let input = try InputDescriptor(path: path)
+    let file = input.isRegular ? input : try input.kept()
+    guard file.size > 0 else {
       throw ModelFileError.malformed(
         path: path, field: "size", expected: "at least one byte", found: "an empty file")
     }
-    let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0)
-    guard let address, address != MAP_FAILED else {
-      throw ModelFileError.unreadable(path: path, reason: String(cString: strerror(errno)))
-    }
+    let address = mmap(nil, file.size, PROT_READ, MAP_PRIVATE, file.number, 0)
+    guard let address, address != MAP_FAILED else { throw ModelFileError(path: path, .last) }
     self.path = path
-    bytes = UnsafeRawBufferPointer(start: address, count: size)
+    bytes = UnsafeRawBufferPointer(start: address, count: file.size)
   }
 
   deinit {

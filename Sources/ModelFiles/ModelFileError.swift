@@ -27,6 +27,20 @@ public enum ModelFileError: Error, Equatable, Sendable {
   case wrongChecksum(path: String, expected: String, found: String)
   /// The file system has too little room; sizes in bytes.
   case diskFull(path: String, needed: Int, free: Int)
+  /// What reads a FIFO, or standard output, has ended.
+  case noReader(path: String)
+
+  /// What a call on a file failed of.
+  /// - Parameter needed: the bytes that were to be written.
+  public init(path: String, _ error: SystemError, needed: Int = 0) {
+    if error.isDiskFull {
+      self = .diskFull(path: path, needed: needed, free: 0)
+    } else if error.code == EPIPE {
+      self = .noReader(path: path)
+    } else {
+      self = .unreadable(path: path, reason: error.description)
+    }
+  }
 }
 
 extension ModelFileError: CustomStringConvertible, LocalizedError {
@@ -60,6 +74,8 @@ extension ModelFileError: CustomStringConvertible, LocalizedError {
       "\(path): sha256: expected \(expected), found \(found)"
     case .diskFull(let path, let needed, let free):
       "\(path): free disk space: expected at least \(needed) bytes, found \(free)"
+    case .noReader(let path):
+      "\(path): expected a reader, found that it has ended"
     }
   }
 

@@ -52,9 +52,8 @@ public final class SafetensorsWriter {
     }
     let bytes = try header.bytes()
     dataStart = bytes.count
-    let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
     file = try AtomicFile(path: path)
-    let free = try ModelFetcher.freeSpace(in: folder)
+    let free = try ModelFetcher.freeSpace(in: file.folder)
     guard dataStart + end <= free else {
       throw ModelFileError.diskFull(path: path, needed: dataStart + end, free: free)
     }

@@ -9,8 +9,9 @@ public enum YAMLSettings {
   public static func read<Settings: Codable>(
     _ defaults: Settings, path: String
   ) throws -> Settings {
-    guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
-      throw ModelFileError.unreadable(path: path, reason: "expected a readable file, found none")
+    guard let text = String(validating: try Data(reading: path), as: UTF8.self) else {
+      throw ModelFileError.malformed(
+        path: path, field: "text", expected: "UTF-8", found: "other bytes")
     }
     return try read(defaults, yaml: text, path: path)
   }

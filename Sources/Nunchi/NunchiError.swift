@@ -8,7 +8,6 @@ public enum NunchiError: Error, Equatable, Sendable {
   case invalidThreads(Int)
   /// A line of a trace that is not what `--trace` writes.
   case malformedTrace(path: String, line: Int, expected: String, found: String)
-  case unwritable(path: String, reason: String)
   /// Nobody has trained a drafter of the method for the model's file.
   case noTrainedDrafter(method: String, model: String, found: String)
 }
@@ -22,8 +21,6 @@ extension NunchiError: CustomStringConvertible, LocalizedError {
       "stop string: expected text, found an empty one"
     case .malformedTrace(let path, let line, let expected, let found):
       "\(path), line \(line): expected \(expected), found \(found)"
-    case .unwritable(let path, let reason):
-      "\(path): cannot be written: \(reason)"
     case .noTrainedDrafter(let method, let model, let found):
       "drafter \(method): expected one trained for \(model) "
         + "('nunchi train \(method) --target \(model)' makes it), found \(found)"

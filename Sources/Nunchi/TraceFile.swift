@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import ModelFiles
 import Speculation
 
 /// Step traces as JSON lines: for each generation a header, then a line a step.
@@ -58,29 +59,22 @@ public struct TraceFile: Sendable {
   }
 
   /// Adds a generation to a file, which is made if it is not there.
-  /// - Throws: `NunchiError.unwritable`.
+  /// - Throws: `ModelFileError`.
   public static func append(_ header: Header, _ traces: [StepTrace], to path: String) throws {
     let data = try lines(header, traces)
     do {
-      if !FileManager.default.fileExists(atPath: path) {
-        try Data().write(to: URL(fileURLWithPath: path))
-      }
-      let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-      defer { try? handle.close() }
-      try handle.seekToEnd()
-      try handle.write(contentsOf: data)
-    } catch {
-      throw NunchiError.unwritable(path: path, reason: error.localizedDescription)
+      let descriptor = try OutputPlace(path).openForAppending()
+      defer { close(descriptor) }
+      try data.withUnsafeBytes { try ModelFiles.append($0, to: descriptor) }
+    } catch let error as SystemError {
+      throw ModelFileError(path: OutputPlace.name(path), error, needed: data.count)
     }
   }
 
   /// Reads a file.
-  /// - Throws: `NunchiError.malformedTrace` naming the line.
+  /// - Throws: `NunchiError.malformedTrace` naming the line, or `ModelFileError`.
   public init(path: String) throws {
-    guard let data = FileManager.default.contents(atPath: path) else {
-      throw NunchiError.malformedTrace(
-        path: path, line: 1, expected: "a readable file", found: "none")
-    }
+    let data = try Data(reading: path)
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     var header: Header?

@@ -118,7 +118,7 @@ extension BenchCommand {
     @Option(help: "spec-bench, csv, json or traces.")
     var form: Form
 
-    @Option(name: [.short, .long], help: "The file or folder to write.")
+    @Option(name: [.short, .long], help: "The file or folder to write; - is standard output.")
     var output: String
 
     func run() throws {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Dispatch
 import Foundation
 import Nunchi
+
 /// `nunchi chat`: a conversation in the terminal.
 struct ChatCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -35,9 +36,10 @@ struct ChatCommand: AsyncParsableCommand {
     var session = try ChatSession(model: model, system: system, contextLength: context)
     let interrupt = Interrupt()
     let isTerminal = isatty(STDIN_FILENO) == 1
+    var lines = InputLines()
     while true {
-      if isTerminal { FileHandle.standardError.write(Data("> ".utf8)) }
-      guard let line = readLine() else { break }
+      if isTerminal { writeErrorText("> ") }
+      guard let line = try lines.next() else { break }
       let text = line.trimmingCharacters(in: .whitespaces)
       switch text {
       case "": continue

@@ -16,7 +16,7 @@ struct DataMergeCommand: ParsableCommand {
   @Argument(help: "Files of conversations.")
   var files: [String]
 
-  @Option(name: [.short, .long], help: "The file to write.")
+  @Option(name: [.short, .long], help: "The file to write; - is standard output.")
   var output: String
 
   @Option(help: "The same seed gives the same order.")

@@ -21,7 +21,8 @@ struct DataPromptsCommand: AsyncParsableCommand {
   @Option(help: "How many prompts the file is to have.")
   var count: Int
 
-  @Option(name: [.short, .long], help: "The file that prompts are appended to.")
+  @Option(
+    name: [.short, .long], help: "The file that prompts are appended to; - is standard output.")
   var output: String
 
   @Option(help: "What the model is told before; may be given several times.")

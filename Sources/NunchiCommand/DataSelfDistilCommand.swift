@@ -38,7 +38,9 @@ struct DataSelfDistilCommand: AsyncParsableCommand {
   @Option(parsing: .upToNextOption, help: "Files of prompts.")
   var prompts: [String]
 
-  @Option(name: [.short, .long], help: "The file that conversations are appended to.")
+  @Option(
+    name: [.short, .long],
+    help: "The file that conversations are appended to; - is standard output.")
   var output: String
 
   @Option(help: "Each prompt is answered at each of these temperatures.")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Drafters
 import Foundation
+import ModelFiles
 import Nunchi
 import Synchronization
 import Tokenization
@@ -29,7 +30,7 @@ struct DatastoreCommand: AsyncParsableCommand {
     @Option(help: "The model whose tokenizer is used.")
     var model: String
 
-    @Option(name: [.short, .long], help: "The file to write.")
+    @Option(name: [.short, .long], help: "The file to write; - is standard output.")
     var output: String
 
     func run() async throws {
@@ -48,7 +49,7 @@ struct DatastoreCommand: AsyncParsableCommand {
       try writer.write(to: output)
       let time = (clock.now - start).components
       let seconds = Double(time.seconds) + Double(time.attoseconds) / 1e18
-      printTable(rows(try Datastore(path: output)))
+      if try !OutputPlace(output).isStream { printTable(rows(try Datastore(path: output))) }
       writeError("built in \(formatDecimal(seconds, places: 2)) s")
     }
 
@@ -60,14 +61,15 @@ struct DatastoreCommand: AsyncParsableCommand {
     /// The files' tokens, in their order, computed on all cores.
     private func encode(_ paths: [String], _ tokenizer: Tokenizer) throws -> [Document] {
       let documents = Mutex([Document](repeating: Document(), count: paths.count))
-      let failure = Mutex<StoreError?>(nil)
+      let failure = Mutex<(any Error)?>(nil)
       DispatchQueue.concurrentPerform(iterations: paths.count) { index in
-        guard let data = FileManager.default.contents(atPath: paths[index]) else {
-          failure.withLock { $0 = .unreadable(path: paths[index], reason: "no readable file") }
-          return
+        do {
+          let data = try Data(reading: paths[index])
+          let tokens = tokenizer.encode(bytes: data, addSpecial: false, parseSpecial: false)
+          documents.withLock { $0[index] = Document(tokens: tokens, bytes: data.count) }
+        } catch {
+          failure.withLock { $0 = error }
         }
-        let tokens = tokenizer.encode(bytes: data, addSpecial: false, parseSpecial: false)
-        documents.withLock { $0[index] = Document(tokens: tokens, bytes: data.count) }
       }
       if let failure = failure.withLock({ $0 }) { throw failure }
       return documents.withLock { $0 }

@@ -68,7 +68,7 @@ struct DemoCommand: AsyncParsableCommand {
       }
     }
     let report = DemoReport(model: model, drafter: choice.name, bandwidth: bandwidth, rows: rows)
-    if json { try printJSON(report) } else { print(report) }
+    if json { try printJSON(report) } else { show(report) }
     if !report.rows.allSatisfy(\.outputIdentical) { throw ExitCode.failure }
   }
 
@@ -96,7 +96,7 @@ struct DemoCommand: AsyncParsableCommand {
     return result
   }
 
-  private func print(_ report: DemoReport) {
+  private func show(_ report: DemoReport) {
     func number(_ value: Double, _ places: Int = 1) -> String {
       formatDecimal(value, places: places)
     }
@@ -114,8 +114,8 @@ struct DemoCommand: AsyncParsableCommand {
         "\(number(row.memoryBandwidthShare * 100, 0)) % (plain)",
       ])
     }
-    Swift.print("")
-    Swift.print(
+    print("")
+    print(
       "\(report.model), drafter \(report.drafter), "
         + "\(number(report.memoryBandwidth / 1e9)) GB/s measured")
     printTable(table)

@@ -67,7 +67,7 @@ struct GridExperimentCommand: AsyncParsableCommand {
     name: .shortAndLong, help: "The folder for results; named like the experiment if not given.")
   var out: String?
 
-  @Option(help: "A file for the table; the folder lies beside it.")
+  @Option(help: "A file for the table, or - for standard output; the folder lies beside it.")
   var output: String?
 
   @Option(
@@ -77,12 +77,14 @@ struct GridExperimentCommand: AsyncParsableCommand {
 
   func run() async throws {
     let names = name == "basic" ? ["prompt-length", "max-tokens", "draft-length"] : [name]
+    let kept = try KeptInputs([suite].compactMap { $0 })
+    defer { withExtendedLifetime(kept) {} }
     let definitions = try names.map { name in
       var definition = try ExperimentDefinition(named: name)
       if !target.isEmpty { definition.targets = target }
       if !draft.isEmpty { (definition.draftModels, definition.drafters) = (draft, ["draft-model"]) }
       if !drafter.isEmpty { definition.drafters = drafter }
-      if let suite { definition.suite = suite }
+      if let suite = kept.paths.first { definition.suite = suite }
       definition.perCategory = perCategory ?? definition.perCategory
       definition.limit = limit ?? definition.limit
       definition.repeats = repeats ?? definition.repeats
@@ -93,7 +95,10 @@ struct GridExperimentCommand: AsyncParsableCommand {
       }
       return definition
     }
-    let stem = output.map { $0.hasSuffix(".csv") ? String($0.dropLast(4)) : "\($0)-files" }
+    let place = try output.map(OutputPlace.init)
+    let stem =
+      place?.isStream == true
+      ? nil : output.map { $0.hasSuffix(".csv") ? String($0.dropLast(4)) : "\($0)-files" }
     let folder = out ?? stem ?? definitions.map(\.name).joined(separator: "-")
     let experiment = try Experiment(
       definitions, folder: folder, command: CommandLine.arguments,
@@ -108,15 +113,17 @@ struct GridExperimentCommand: AsyncParsableCommand {
       try AtomicFile.write(
         try Data(contentsOf: URL(fileURLWithPath: "\(folder)/results.csv")), to: output)
     }
-    print(rows)
-    Swift.print("\(folder)/index.html")
+    if place != .descriptor(STDOUT_FILENO) {
+      show(rows)
+      print("\(folder)/index.html")
+    }
     if rows.contains(where: { !$0.isIdentical }) {
       writeError("some outputs are not those of plain decoding")
       throw ExitCode.failure
     }
   }
 
-  private func print(_ rows: [ExperimentRow]) {
+  private func show(_ rows: [ExperimentRow]) {
     func decimal(_ value: Double, _ places: Int = 2) -> String {
       formatDecimal(value, places: places)
     }
@@ -242,11 +249,11 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
     for id in try experiment.tooLong {
       writeError("question \(id): left out, its prompt is longer than the model's context")
     }
-    print(figures)
+    show(figures)
     if figures.contains(where: { !$0.isIdentical }) { throw ExitCode.failure }
   }
 
-  private func print(_ figures: [AffineTreeFigures]) {
+  private func show(_ figures: [AffineTreeFigures]) {
     func decimal(_ value: Double, _ places: Int = 2) -> String {
       formatDecimal(value, places: places)
     }

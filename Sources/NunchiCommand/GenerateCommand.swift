@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ModelFiles
 import Nunchi
 import Speculation
 
@@ -90,18 +91,9 @@ struct GenerateCommand: AsyncParsableCommand {
 
   private func readPrompt() throws -> String {
     if let prompt { return prompt }
-    let path = file ?? "standard input"
-    let data: Data
-    if let file {
-      guard let contents = FileManager.default.contents(atPath: file) else {
-        throw CommandError.unreadablePrompt(path: file)
-      }
-      data = contents
-    } else {
-      data = FileHandle.standardInput.readDataToEndOfFile()
-    }
+    let data = try Data(reading: file ?? "-")
     guard let text = String(validating: data, as: UTF8.self) else {
-      throw CommandError.promptIsNotText(path: path)
+      throw CommandError.promptIsNotText(path: file ?? "standard input")
     }
     return text
   }

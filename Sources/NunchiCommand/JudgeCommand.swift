@@ -96,7 +96,7 @@ struct JudgeCommand: AsyncParsableCommand {
       }
     }
     let figures = JudgeFigures(try stores[0].judgements())
-    if json { try printJSON(figures) } else { print(figures) }
+    if json { try printJSON(figures) } else { show(figures) }
   }
 
   private func judgeModel() throws -> JudgeModel {
@@ -112,7 +112,7 @@ struct JudgeCommand: AsyncParsableCommand {
       try ChatEndpoint(address: endpoint ?? "", model: model ?? "", key: apiKey(apiKeyEnv)))
   }
 
-  private func print(_ figures: JudgeFigures) {
+  private func show(_ figures: JudgeFigures) {
     func decimal(_ value: Double) -> String { formatDecimal(value, places: 2) }
     func interval(_ interval: ConfidenceInterval?) -> String {
       interval.map { "\(decimal($0.low))–\(decimal($0.high))" } ?? "–"
@@ -150,6 +150,6 @@ struct JudgeCommand: AsyncParsableCommand {
             [$0.judge, $0.other, "\($0.count)", decimal($0.share), decimal($0.kappa)]
           })
     }
-    if figures.ratings.isEmpty && figures.pairs.isEmpty { Swift.print("nothing was judged") }
+    if figures.ratings.isEmpty && figures.pairs.isEmpty { print("nothing was judged") }
   }
 }

@@ -26,15 +26,12 @@ struct ModelArguments: ParsableArguments {
 /// What stops a command before it has begun.
 enum CommandError: Error, CustomStringConvertible {
   case unknownInstructionSet(String)
-  case unreadablePrompt(path: String)
   case promptIsNotText(path: String)
 
   var description: String {
     switch self {
     case .unknownInstructionSet(let found):
       "NUNCHI_ISA: expected portable, avx2 or avx512, found \"\(found)\""
-    case .unreadablePrompt(let path):
-      "\(path): expected a readable file with the prompt, found none"
     case .promptIsNotText(let path):
       "\(path): expected UTF-8 text, found other bytes"
     }

@@ -115,7 +115,7 @@ struct ModelsCommand: AsyncParsableCommand {
           print("\(entry.name): ok")
         } catch {
           failed = true
-          FileHandle.standardError.write(Data("Error: \(error)\n".utf8))
+          writeError("Error: \(error)")
         }
       }
       if failed { throw ExitCode.failure }

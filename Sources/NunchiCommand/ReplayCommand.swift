@@ -39,11 +39,11 @@ struct ReplayCommand: ParsableCommand {
       recorded: ReplayReport.Row(replay.recorded, name: "recorded", plain: plain),
       settings: outcomes.map { ReplayReport.Row($0, name: "\($0.setting)", plain: plain) },
       regret: replay.regret(nodes: nodes.values))
-    if json { try printJSON(report) } else { print(report) }
+    if json { try printJSON(report) } else { show(report) }
   }
 
-  private func print(_ report: ReplayReport) {
-    Swift.print("\(report.model), drafter \(report.drafter)")
+  private func show(_ report: ReplayReport) {
+    print("\(report.model), drafter \(report.drafter)")
     var rows = [["setting", "rounds", "drafted", "accepted", "τ", "speedup"]]
     for row in [report.recorded] + report.settings {
       rows.append([
@@ -52,7 +52,7 @@ struct ReplayCommand: ParsableCommand {
       ])
     }
     printTable(rows)
-    Swift.print(
+    print(
       "regret to the best fixed setting: \(formatDecimal(report.regret * 100, places: 1)) %")
   }
 }

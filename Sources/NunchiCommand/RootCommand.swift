@@ -1,4 +1,5 @@
 import ArgumentParser
+import ModelFiles
 
 @main
 struct RootCommand: AsyncParsableCommand {
@@ -27,4 +28,26 @@ struct RootCommand: AsyncParsableCommand {
       TrainCommand.self,
       DatastoreCommand.self, ModelsCommand.self, InspectCommand.self, TokenizeCommand.self,
     ])
+
+  /// Runs the command that the arguments name. Help, version and errors are written as all else is.
+  static func main() async {
+    StandardStreams.reserve()
+    do {
+      var command = try await asyncParseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+      StandardStreams.exit(.success)
+    } catch ModelFileError.noReader {
+      StandardStreams.exit(.failure)
+    } catch {
+      let (code, message) = (exitCode(for: error), fullMessage(for: error))
+      if !message.isEmpty {
+        if code.isSuccess { print(message) } else { writeError(message) }
+      }
+      StandardStreams.exit(code)
+    }
+  }
 }

@@ -1,4 +1,91 @@
+import ArgumentParser
 import Foundation
+import ModelFiles
+import Synchronization
+
+/// Writes a line to standard output at once, in place of Swift's own `print`, which hides errors. A
+/// command that cannot write its results ends, with one line on standard error unless nobody reads
+/// the results any more.
+func print(_ line: String) { writeOut(line + "\n") }
+
+/// Writes text to standard output at once; what `print` says of errors holds.
+func writeOut(_ text: String) {
+  do { try write(text, to: STDOUT_FILENO) } catch {
+    if error.code != EPIPE { writeError("Error: standard output: \(error)") }
+    exit(ExitCode.failure.rawValue)
+  }
+}
+
+/// Writes a line to standard error.
+func writeError(_ line: String) { writeErrorText(line + "\n") }
+
+/// Writes text to standard error. Where that fails the work goes on, and the command ends with
+/// code 1.
+func writeErrorText(_ text: String) {
+  do { try write(text, to: STDERR_FILENO) } catch { StandardStreams.noteLostText() }
+}
+
+private func write(_ text: String, to descriptor: Int32) throws(SystemError) {
+  // Typed errors do not pass `withUTF8`.
+  let bytes = Array(text.utf8)
+  let result = bytes.withUnsafeBytes { bytes in
+    Result { () throws(SystemError) in try writeAll(bytes, to: descriptor) }
+  }
+  try result.get()
+}
+
+/// Standard input, output and error of this process.
+enum StandardStreams {
+  private static let hasLostText = Atomic(false)
+
+  /// Opens the ones that are closed so that their use is an error: the next file to be opened would
+  /// take their place.
+  static func reserve() {
+    for (number, mode) in [
+      (STDIN_FILENO, O_WRONLY), (STDOUT_FILENO, O_RDONLY), (STDERR_FILENO, O_RDONLY),
+    ] where fcntl(number, F_GETFD) < 0 {
+      _ = open("/dev/null", mode)  // takes the lowest number that is free: this one
+    }
+  }
+
+  static func noteLostText() { hasLostText.store(true, ordering: .relaxed) }
+
+  /// Ends the process, with code 1 if not all text for standard error could be written.
+  static func exit(_ code: ExitCode) -> Never {
+    let isIncomplete = hasLostText.load(ordering: .relaxed)
+    Foundation.exit(code.isSuccess && isIncomplete ? ExitCode.failure.rawValue : code.rawValue)
+  }
+}
+
+/// Lines of standard input, one after another.
+struct InputLines {
+  private var rest: [UInt8] = []
+  private var isAtEnd = false
+
+  /// The next line without its break; nil at the end.
+  /// - Throws: `ModelFileError.unreadable`.
+  mutating func next() throws -> String? {
+    while !rest.contains(0x0A), !isAtEnd {
+      let piece = try read()
+      isAtEnd = piece.isEmpty
+      rest += piece
+    }
+    guard !rest.isEmpty else { return nil }
+    let line = rest.prefix { $0 != 0x0A }
+    rest = Array(rest.dropFirst(line.count + 1))
+    return String(decoding: line.last == 0x0D ? line.dropLast() : line, as: UTF8.self)
+  }
+
+  private func read() throws -> [UInt8] {
+    do {
+      return try [UInt8](unsafeUninitializedCapacity: 1 << 16) { buffer, count in
+        count = try readSome(STDIN_FILENO, into: UnsafeMutableRawBufferPointer(buffer))
+      }
+    } catch let error as SystemError {
+      throw ModelFileError.unreadable(path: "standard input", reason: error.description)
+    }
+  }
+}
 
 /// Prints a value as JSON with snake-case keys in a fixed order.
 func printJSON(_ value: some Encodable) throws {
@@ -13,7 +100,7 @@ func jsonData(_ value: some Encodable) throws -> Data {
   return try encoder.encode(value)
 }
 
-/// Prints rows of cells in aligned columns.
+/// Prints rows of cells in columns, aligned on a terminal.
 func printTable(_ rows: [[String]]) {
   for line in alignedLines(rows) { print(line) }
 }
@@ -26,11 +113,11 @@ func writeTable(_ rows: [[String]]) {
 private func alignedLines(_ rows: [[String]]) -> [String] {
   let columns = rows.map(\.count).max() ?? 0
   let widths = (0..<columns).map { column in
-    rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+    rows.map { column < $0.count ? $0[column].displayWidth : 0 }.max() ?? 0
   }
   return rows.map { row in
     let cells = zip(row, widths).map { cell, width in
-      cell + String(repeating: " ", count: width - cell.count)
+      cell + String(repeating: " ", count: width - cell.displayWidth)
     }
     var line = cells.joined(separator: "  ")
     while line.last == " " { line.removeLast() }
@@ -117,20 +204,10 @@ final class ProgressBar {
 
   /// Takes the line away.
   func clear() {
-    if isTerminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    if isTerminal { writeErrorText("\r\u{1B}[K") }
   }
 
   private func write(_ text: String) {
-    FileHandle.standardError.write(Data("\r\u{1B}[K\(label): \(text)".utf8))
+    writeErrorText("\r\u{1B}[K\(label): \(text)")
   }
-}
-
-/// Writes text to standard output at once.
-func writeOut(_ text: String) {
-  FileHandle.standardOutput.write(Data(text.utf8))
-}
-
-/// Writes a line to standard error.
-func writeError(_ line: String) {
-  FileHandle.standardError.write(Data((line + "\n").utf8))
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import ModelFiles
 import Nunchi
 import Tokenization
 
@@ -52,8 +53,7 @@ struct TokenizeCommand: AsyncParsableCommand {
   }
 
   private func standardInput() throws -> String {
-    let data = try FileHandle.standardInput.readToEnd() ?? Data()
-    return String(decoding: data, as: UTF8.self)
+    String(decoding: try Data(reading: "-"), as: UTF8.self)
   }
 
   private struct Summary: Encodable {
@@ -87,7 +87,7 @@ struct TokenizeCommand: AsyncParsableCommand {
   }
 
   private func measure(file: String, _ tokenizer: Tokenizer) throws {
-    let data = try Data(contentsOf: URL(fileURLWithPath: file))
+    let data = try Data(reading: file)
     let text = String(decoding: data, as: UTF8.self)
     for round in 1...5 {
       var count = 0

@@ -140,7 +140,7 @@ struct TrainArguments: ParsableArguments {
 private final class TrainScreen {
   private var bar: WorkProgress?
   private let reporter = TrainingReporter(isTerminal: isatty(STDERR_FILENO) == 1) {
-    FileHandle.standardError.write(Data($0.utf8))
+    writeErrorText($0)
   }
 
   func show(_ event: JobEvent) {

@@ -56,23 +56,42 @@ func nunchi(
   _ arguments: [String], input: (any Sequence<UInt8>)? = nil, environment: [String: String] = [:],
   limit: Double = 120
 ) async throws -> CommandRun {
+  let program = try nunchiExecutable()
+  return try await run(
+    program, arguments, input: input.map { Data($0) }, environment: environment, limit: limit)
+}
+
+/// Runs a script of bash that names the built `nunchi` by `$NUNCHI`.
+func bash(
+  _ script: String, environment: [String: String] = [:], limit: Double = 120
+) async throws -> CommandRun {
+  let variables = environment.merging(["NUNCHI": try nunchiExecutable().path]) { $1 }
+  return try await run(
+    URL(fileURLWithPath: "/bin/bash"), ["-c", script], input: nil, environment: variables,
+    limit: limit)
+}
+
+private func run(
+  _ program: URL, _ arguments: [String], input: Data?, environment: [String: String],
+  limit: Double
+) async throws -> CommandRun {
   // Waiting blocks a thread, which must not be one of the few that run tests.
-  let input = input.map { Data($0) }
-  return try await withCheckedThrowingContinuation { continuation in
+  try await withCheckedThrowingContinuation { continuation in
     Thread.detachNewThread {
       continuation.resume(
         with: Result {
-          try runNunchi(arguments, input: input, environment: environment, limit: limit)
+          try runToEnd(program, arguments, input: input, environment: environment, limit: limit)
         })
     }
   }
 }
 
-private func runNunchi(
-  _ arguments: [String], input: Data?, environment: [String: String], limit: Double
+private func runToEnd(
+  _ program: URL, _ arguments: [String], input: Data?, environment: [String: String],
+  limit: Double
 ) throws -> CommandRun {
   let process = Process()
-  process.executableURL = try nunchiExecutable()
+  process.executableURL = program
   process.arguments = arguments
   var variables = ProcessInfo.processInfo.environment
   variables["COLUMNS"] = nil  // help texts are compared as 80 columns wide
@@ -105,7 +124,7 @@ private func runNunchi(
 }
 
 /// The command lies where the test bundle lies.
-private func nunchiExecutable() throws -> URL {
+func nunchiExecutable() throws -> URL {
   let bundle = Bundle.allBundles.first { $0.bundleURL.pathExtension == "xctest" }?.bundleURL
   let tests = bundle ?? URL(fileURLWithPath: CommandLine.arguments[0])
   let command = tests.deletingLastPathComponent().appendingPathComponent("nunchi")

@@ -112,8 +112,11 @@ extension CommandTests {
         (["generate", "SmolLM2-135N", "Hello"], "did you mean SmolLM2-135M?"),
         (["generate", "no-such-folder/model.gguf", "Hello"], "no-such-folder/model.gguf"),
         (["generate", CommandTests.model, ""], "expected at least one token, found none"),
-        (["generate", CommandTests.model, "--file", "no-such-file"], "no-such-file: expected"),
-        (["generate", CommandTests.model, "--file", "/"], "/: expected a readable file"),
+        (
+          ["generate", CommandTests.model, "--file", "no-such-file"],
+          "no-such-file: cannot be used: No such file"
+        ),
+        (["generate", CommandTests.model, "--file", "/"], "/: cannot be used: Is a directory"),
         (
           ["generate", CommandTests.model, "Hello", "--draft-model", "SmolLM2-135N"],
           "did you mean SmolLM2-135M?"

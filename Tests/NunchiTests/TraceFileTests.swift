@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 import Nunchi
 import Speculation
 import Testing
@@ -88,8 +89,8 @@ private func refusedLine(_ text: String) throws -> Int? {
     #expect(try refusedLine(steps) == 1)
     #expect(try refusedLine("") == 1)
     let missing = NSTemporaryDirectory() + "/nunchi-\(UUID().uuidString)/none.jsonl"
-    #expect(throws: NunchiError.self) { try TraceFile(path: missing) }
-    #expect(throws: NunchiError.self) { try TraceFile.append(header(), [], to: missing) }
+    #expect(throws: ModelFileError.self) { try TraceFile(path: missing) }
+    #expect(throws: ModelFileError.self) { try TraceFile.append(header(), [], to: missing) }
   }
 
   @Test("other versions, models and threads do not mix")

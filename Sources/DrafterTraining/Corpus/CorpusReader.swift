@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 
 /// Reads texts out of files and folders: plain text, code, HTML, JSON lines, and parallel texts
 /// (tab-separated, or one file a language).
@@ -87,9 +88,7 @@ public struct CorpusReader {
 
   /// A whole file as text.
   private func text(of file: InputFile) throws -> String {
-    guard let data = FileManager.default.contents(atPath: file.path) else {
-      throw TrainingError.file(path: file.path, reason: "expected a readable file, found none")
-    }
+    let data = try Data(reading: file.path)
     func error(_ end: Data.Index, _ found: String) -> TrainingError {
       let line = data[..<end].count { $0 == 0x0A } + 1
       return .line(path: file.path, line: line, field: "text", expected: "UTF-8", found: found)

@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 import Tokenization
 
 /// A prompt written from a document.
@@ -59,8 +60,8 @@ public struct TextPromptWriter {
   ) throws {
     self.settings = settings
     if let wordingsPath {
-      guard let yaml = try? String(contentsOfFile: wordingsPath, encoding: .utf8) else {
-        throw TrainingError.file(path: wordingsPath, reason: "expected a YAML file, found none")
+      guard let yaml = String(validating: try Data(reading: wordingsPath), as: UTF8.self) else {
+        throw TrainingError.file(path: wordingsPath, reason: "expected UTF-8, found other bytes")
       }
       wordings = try PromptWordings(yaml: yaml, path: wordingsPath)
     } else {

@@ -1,7 +1,8 @@
 import Foundation
 
 /// The conversations that a generation has finished, written as they come, and, in a file beside
-/// them, what it left out and why. A run that begins with these files goes on where they end.
+/// them, what it left out and why. A run that begins with these files goes on where they end. There
+/// is no such file beside what is no regular one.
 final class ConversationOutput {
   let path: String
   private(set) var progress: DataProgress
@@ -9,7 +10,7 @@ final class ConversationOutput {
   private(set) var settled: Set<String> = []
 
   private let conversations: LineWriter
-  private let leftOut: LineWriter
+  private let leftOut: LineWriter?
   private var contents: Set<UInt64> = []
   private let start = ContinuousClock.now
   private let report: (DataProgress) -> Void
@@ -32,7 +33,7 @@ final class ConversationOutput {
     self.report = report
     progress = DataProgress(total: ids.count)
     conversations = try LineWriter(path: path)
-    leftOut = try LineWriter(path: Self.leftOutPath(of: path))
+    leftOut = conversations.isStream ? nil : try LineWriter(path: Self.leftOutPath(of: path))
     if !conversations.isEmpty {
       for conversation in try ConversationFile(path: path) {
         let conversation = try conversation.get()
@@ -41,7 +42,7 @@ final class ConversationOutput {
         if ids.contains(conversation.id) { progress.resumed += 1 }
       }
     }
-    if !leftOut.isEmpty {
+    if let leftOut, !leftOut.isEmpty {
       let decoder = JSONDecoder()
       for line in try TextLines(path: leftOut.path) {
         let id = try line.decoded(LeftOut.self, by: decoder).id
@@ -66,7 +67,7 @@ final class ConversationOutput {
 
   /// Notes why a conversation is left out.
   func leaveOut(_ id: String, reason: String, tokens: Int = 0) throws {
-    try leftOut.append(try JSONEncoder().encode(LeftOut(id: id, reason: reason)))
+    try leftOut?.append(try JSONEncoder().encode(LeftOut(id: id, reason: reason)))
     progress.skipped[reason, default: 0] += 1
     settle(id, tokens: tokens)
   }

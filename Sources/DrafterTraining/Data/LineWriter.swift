@@ -1,60 +1,48 @@
 import Foundation
+import ModelFiles
 
 /// Appends whole lines to a file that one process at a time writes.
 ///
 /// A line is written at once, so that a kill leaves whole lines and at most one torn one, which
-/// opening the file again drops.
+/// opening the file again drops. What is no regular file gets the lines and keeps nothing.
 final class LineWriter {
   let path: String
+  /// Whether the lines cannot be read again or gone on with.
+  let isStream: Bool
   private let descriptor: Int32
 
   /// Opens or makes the file, and drops what follows its last line break.
-  /// - Throws: `TrainingError.file`, also when another process is writing it.
+  /// - Throws: `TrainingError.file` when another process is writing it, or `ModelFileError`.
   init(path: String) throws {
-    self.path = path
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw Self.systemError(path) }
+    self.path = OutputPlace.name(path)
+    let place = try OutputPlace(path)
+    isStream = place.isStream
+    do { descriptor = try place.openForAppending() } catch {
+      throw ModelFileError(path: self.path, error)
+    }
+    guard !isStream else { return }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      let isBusy = errno == EWOULDBLOCK
-      let failure =
-        isBusy
-        ? TrainingError.file(
-          path: path, reason: "another process is writing it") : Self.systemError(path)
-      close(descriptor)
-      throw failure
+      let error = SystemError.last
+      guard error.code == EWOULDBLOCK else { throw ModelFileError(path: path, error) }
+      throw TrainingError.file(path: path, reason: "another process is writing it")
     }
-    do {
-      try dropTornLine()
-    } catch {
-      close(descriptor)
-      throw error
-    }
+    try dropTornLine()
   }
 
   deinit { close(descriptor) }
 
   /// Whether there is no line.
-  var isEmpty: Bool { lseek(descriptor, 0, SEEK_END) <= 0 }
+  var isEmpty: Bool { isStream || lseek(descriptor, 0, SEEK_END) <= 0 }
 
   /// Appends a line; the break after it is added.
-  /// - Throws: `TrainingError.file`, for instance when the disk is full. Nothing of the line stays
-  ///   then.
+  /// - Throws: `ModelFileError`, for instance when the disk is full. No part of it stays then.
   func append(_ line: Data) throws {
-    let start = lseek(descriptor, 0, SEEK_END)
-    guard start >= 0 else { throw Self.systemError(path) }
-    let bytes = line + [0x0A]
-    var written = 0
-    while written < bytes.count {
-      let count = bytes.withUnsafeBytes {
-        write(descriptor, $0.baseAddress.map { $0 + written }, bytes.count - written)
+    do {
+      try (line + [0x0A]).withUnsafeBytes { bytes in
+        try ModelFiles.append(bytes, to: descriptor)
       }
-      if count < 0 {
-        if errno == EINTR { continue }
-        let failure = Self.systemError(path)
-        _ = ftruncate(descriptor, start)
-        throw failure
-      }
-      written += count
+    } catch let error as SystemError {
+      throw ModelFileError(path: path, error, needed: line.count + 1)
     }
   }
 
@@ -65,17 +53,13 @@ final class LineWriter {
     while end > 0 {
       let start = max(0, end - off_t(buffer.count))
       let count = pread(descriptor, &buffer, Int(end - start), start)
-      guard count == Int(end - start) else { throw Self.systemError(path) }
+      guard count == Int(end - start) else { throw ModelFileError(path: path, .last) }
       if let last = buffer[..<count].lastIndex(of: 0x0A) {
         end = start + off_t(last) + 1
         break
       }
       end = start
     }
-    if end < size, ftruncate(descriptor, end) != 0 { throw Self.systemError(path) }
-  }
-
-  private static func systemError(_ path: String) -> TrainingError {
-    .file(path: path, reason: String(cString: strerror(errno)))
+    if end < size, ftruncate(descriptor, end) != 0 { throw ModelFileError(path: path, .last) }
   }
 }

@@ -118,7 +118,7 @@ extension FrequentTokens {
       total: file.total)
   }
 
-  /// - Throws: `StoreError.unwritable`.
+  /// - Throws: `ModelFileError`.
   public func write(to path: String) throws {
     try writeJSON(
       File(vocabularySize: vocabularySize, total: total, tokens: tokens, counts: counts),

@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 
 /// Collects documents and writes a datastore of them.
 public struct DatastoreWriter {
@@ -33,7 +34,7 @@ public struct DatastoreWriter {
 
   /// Sorts the suffixes and writes the file, first under another name: whoever has the old one
   /// mapped keeps it, and a kill leaves no half file under this name.
-  /// - Throws: `StoreError`.
+  /// - Throws: `StoreError` or `ModelFileError`.
   public func write(to path: String) throws {
     guard documents > 0 else {
       throw StoreError.unwritable(path: path, reason: "there is no text to put in it")
@@ -47,29 +48,19 @@ public struct DatastoreWriter {
     let array = tokens.withUnsafeBufferPointer {
       SuffixArray.sorted($0, vocabularySize: vocabularySize, depth: Datastore.sortedDepth)
     }
-    let part = path + ".\(getpid()).part"
-    let descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else { throw Self.failure(path) }
-    do {
-      defer { close(descriptor) }
-      let offset = Datastore.arrayOffset(tokens: tokens.count, bytesPerToken: width)
-      var head = header(width: width, size: offset + array.count * 4)
-      head.reserveCapacity(offset)
-      if width == 2 {
-        Self.append(tokens.map { UInt16(truncatingIfNeeded: $0).littleEndian }, to: &head)
-      } else {
-        Self.append(tokens.map(\.littleEndian), to: &head)
-      }
-      head += [UInt8](repeating: 0, count: offset - head.count)
-      try head.withUnsafeBytes { try writeAll($0, to: descriptor, path: path) }
-      try array.map(\.littleEndian).withUnsafeBytes {
-        try writeAll($0, to: descriptor, path: path)
-      }
-      guard fsync(descriptor) == 0, rename(part, path) == 0 else { throw Self.failure(path) }
-    } catch {
-      unlink(part)
-      throw error
+    let offset = Datastore.arrayOffset(tokens: tokens.count, bytesPerToken: width)
+    var head = header(width: width, size: offset + array.count * 4)
+    head.reserveCapacity(offset)
+    if width == 2 {
+      Self.append(tokens.map { UInt16(truncatingIfNeeded: $0).littleEndian }, to: &head)
+    } else {
+      Self.append(tokens.map(\.littleEndian), to: &head)
     }
+    head += [UInt8](repeating: 0, count: offset - head.count)
+    let file = try AtomicFile(path: path)
+    try head.withUnsafeBytes { try file.write($0, at: 0) }
+    try array.map(\.littleEndian).withUnsafeBytes { try file.write($0, at: offset) }
+    try file.commit()
   }
 
   private func header(width: Int, size: Int) -> [UInt8] {
@@ -85,22 +76,5 @@ public struct DatastoreWriter {
 
   private static func append(_ numbers: [some FixedWidthInteger], to bytes: inout [UInt8]) {
     numbers.withUnsafeBytes { bytes += $0 }
-  }
-
-  private static func failure(_ path: String) -> StoreError {
-    .unwritable(path: path, reason: String(cString: strerror(errno)))
-  }
-}
-
-/// Writes all bytes at the descriptor's place.
-func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, path: String) throws {
-  var written = 0
-  while written < bytes.count {
-    let rest = UnsafeRawBufferPointer(rebasing: bytes[written...])
-    let count = write(descriptor, rest.baseAddress, rest.count)
-    if count < 0 && errno != EINTR {
-      throw StoreError.unwritable(path: path, reason: String(cString: strerror(errno)))
-    }
-    written += max(count, 0)
   }
 }

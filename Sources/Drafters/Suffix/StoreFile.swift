@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 
 /// The file of a suffix store: a header of 24 bytes (magic, vocabulary, checksum), then
 /// records (magic, checksum, count, tokens of 4 bytes), little-endian.
@@ -118,30 +119,20 @@ final class LockedStoreFile {
   func write(_ new: [UInt8], at offset: Int) throws {
     guard ftruncate(descriptor, off_t(offset)) == 0,
       lseek(descriptor, off_t(offset), SEEK_SET) == offset
-    else { throw StoreError.unwritable(path: path, reason: String(cString: strerror(errno))) }
-    try new.withUnsafeBytes { try writeAll($0, to: descriptor, path: path) }
+    else { throw StoreError.unwritable(path: path, reason: SystemError.last.description) }
+    do {
+      try new.withUnsafeBytes { try writeAll($0, to: descriptor) }
+    } catch let error as SystemError {
+      throw StoreError.unwritable(path: path, reason: error.description)
+    }
   }
 
   /// Puts another file under this name, whole or not at all.
   func replace(with new: [UInt8]) throws {
-    let part = path + ".\(getpid()).part"
-    let descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard descriptor >= 0 else {
-      throw StoreError.unwritable(path: path, reason: String(cString: strerror(errno)))
-    }
-    defer { close(descriptor) }
-    do {
-      try new.withUnsafeBytes { try writeAll($0, to: descriptor, path: path) }
-      guard fsync(descriptor) == 0, rename(part, path) == 0 else {
-        throw StoreError.unwritable(path: path, reason: String(cString: strerror(errno)))
-      }
-    } catch {
-      unlink(part)
-      throw error
-    }
+    try AtomicFile.write(Data(new), to: path)
   }
 
   private static func unreadable(_ path: String) -> StoreError {
-    .unreadable(path: path, reason: String(cString: strerror(errno)))
+    .unreadable(path: path, reason: SystemError.last.description)
   }
 }

@@ -59,7 +59,7 @@ public struct DrafterCard: Codable, Sendable, Equatable {
 
   /// Writes the card.
   /// - Parameter provenance: what the training has to say of itself, under `provenance`.
-  /// - Throws: `StoreError.unwritable`.
+  /// - Throws: `ModelFileError`.
   public func write(to folder: String, provenance: (some Encodable)? = String?.none) throws {
     try writeJSON(CardFile(card: self, provenance: provenance), path: Self.path(in: folder))
   }

@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 
 /// The most bytes of a JSON file beside a drafter's weights.
 private let mostBytes = 64_000_000
@@ -24,16 +25,12 @@ func readJSON<Value: Decodable>(_ type: Value.Type, path: String) throws -> Valu
 }
 
 /// Writes a JSON file, whole or not at all.
-/// - Throws: `StoreError.unwritable`.
+/// - Throws: `ModelFileError`.
 func writeJSON(_ value: some Encodable, path: String, pretty: Bool = true) throws {
   let encoder = JSONEncoder()
   encoder.outputFormatting =
     pretty ? [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes] : [.sortedKeys]
-  do {
-    try encoder.encode(value).write(to: URL(fileURLWithPath: path), options: .atomic)
-  } catch {
-    throw StoreError.unwritable(path: path, reason: error.localizedDescription)
-  }
+  try AtomicFile.write(try encoder.encode(value), to: path)
 }
 
 extension StoreError {

@@ -24,13 +24,15 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
   public let folder: String
   /// A folder of hidden states, or a file of conversations (of texts too for a drafter that learns
   /// without states); nil makes data.
-  public let data: String?
+  public private(set) var data: String?
   /// Hours of training proper, whatever the configuration says of steps; nil: what it says.
   public var hours: Double?
   public private(set) var configuration: TrainingConfiguration<Drafter>
   private let method: String
   private let layers: [Int]
   private let version: String
+  /// The data, which is read more than once.
+  private var kept: KeptInputs?
 
   /// - Parameters:
   ///   - layers: the target's layers whose states the drafter starts from, beside the final ones.
@@ -64,6 +66,8 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
     makeTrainer: (StateTraining, Drafter) throws -> any Trainer
   ) throws {
     try configuration.check()
+    kept = try data.map { try KeptInputs([$0]) }
+    data = kept?.paths.first
     do {
       try FileManager.default.createDirectory(atPath: work, withIntermediateDirectories: true)
     } catch {

@@ -45,7 +45,9 @@ public struct NGramTrainer {
   ) throws -> [Figures] {
     try configuration.check()
     report("reading texts")
-    let texts = try LanguageDocuments.read(data, languages: languages, model: model)
+    let inputs = try KeptInputs(data)
+    defer { withExtendedLifetime(inputs) {} }
+    let texts = try LanguageDocuments.read(inputs.paths, languages: languages, model: model)
     var export = DrafterExport(
       method: "ngram-lm",
       configuration: [
@@ -67,7 +69,7 @@ public struct NGramTrainer {
           heldOutTokens: held.reduce(0) { $0 + $1.count },
           first: hits.first, listed: hits.listed))
     }
-    try write(export, figures, data: data, folder: folder)
+    try write(export, figures, data: inputs.paths, folder: folder)
     return figures
   }
 
