@@ -19,6 +19,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Nunchi", targets: ["Nunchi"]),
+    .library(name: "NunchiDrafters", targets: ["NunchiDrafters"]),
     .executable(name: "nunchi", targets: ["NunchiCommand"]),
   ],
   dependencies: [
@@ -48,7 +49,10 @@ let package = Package(
     // Proofs that speculation changes nothing, for the tests and for `nunchi verify`.
     .target(name: "Losslessness", dependencies: drafting, swiftSettings: strict),
     .target(
-      name: "Nunchi", dependencies: drafting + ["Tokenization"],
+      name: "Nunchi", dependencies: drafting + ["Tokenization"], swiftSettings: strict),
+    // The trained drafters that come with Nunchi, for programs that want to carry them.
+    .target(
+      name: "NunchiDrafters", dependencies: library,
       resources: [.copy("TrainedDrafters")], swiftSettings: strict),
     // Servers that answer conversations by OpenAI's API.
     .target(name: "ChatEndpoints", dependencies: ["Tokenization"], swiftSettings: strict),
@@ -79,15 +83,16 @@ let package = Package(
     .executableTarget(
       name: "NunchiCommand",
       dependencies: library + [
-        "ChatEndpoints", "DrafterTraining", "Evaluation", "Losslessness", "Plotting",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "ChatEndpoints", "DrafterTraining", "Evaluation", "Losslessness", "NunchiDrafters",
+        "Plotting", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     // The README's library example, built with the rest so that it costs nothing more.
     .executableTarget(
       name: "Example", dependencies: library, path: "Examples", exclude: ["AffineTree"],
       swiftSettings: strict),
     .executableTarget(
-      name: "AffineTreeExample", dependencies: library, path: "Examples/AffineTree",
+      name: "AffineTreeExample", dependencies: library + ["NunchiDrafters"],
+      path: "Examples/AffineTree",
       swiftSettings: strict),
 
     // The VNNI kernels with their one instruction emulated.
@@ -112,7 +117,7 @@ let package = Package(
       name: "DrafterTests", dependencies: drafting + ["Losslessness"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
-      name: "NunchiTests", dependencies: library + ["Losslessness"],
+      name: "NunchiTests", dependencies: library + ["Losslessness", "NunchiDrafters"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
       name: "DrafterTrainingTests",

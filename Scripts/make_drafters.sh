@@ -62,7 +62,7 @@ has_gpu() {
 
 # ship_of_gpu MODEL FILE: trains drafters of seven languages on a GPU, and ships the one of all.
 ship_of_gpu() {
-  local goal=$root/Sources/Nunchi/TrainedDrafters/$1/eagle
+  local goal=$root/Sources/NunchiDrafters/TrainedDrafters/$1/eagle
   "$root/Scripts/fetch_text.sh" text
   nunchi data corpus text/help/* --output languages-corpus
   nunchi data text-prompts languages-corpus --per-language 1700 --output questions
@@ -76,7 +76,7 @@ ship_of_gpu() {
 
 # ship MODEL DATA CONFIG OPTIONS…: trains, and puts the drafter among those that come with Nunchi.
 ship() {
-  local goal=$root/Sources/Nunchi/TrainedDrafters/$1/eagle
+  local goal=$root/Sources/NunchiDrafters/TrainedDrafters/$1/eagle
   eagle "$1" "$2" "$3" eagle "${@:4}"
   mkdir -p "$goal"
   cp eagle/{README.md,config.json,model.safetensors,nunchi.json,frequent_tokens.json} "$goal"
@@ -86,7 +86,7 @@ ship() {
 # ship_tree MODEL: trains the small draft model of an affine-aligned tree, with its alignment and
 # predictor.
 ship_tree() {
-  local goal=$root/Sources/Nunchi/TrainedDrafters/$1/tiny-lm
+  local goal=$root/Sources/NunchiDrafters/TrainedDrafters/$1/tiny-lm
   cp "$settings/$1-tiny.yaml" tiny.yaml
   nunchi train tiny-lm --target "$1" --data states --config tiny.yaml --out tiny
   nunchi train alignment --target "$1" --draft-model tiny --data states --out alignment
@@ -112,7 +112,7 @@ ngrams() {
 
 # ship_ngrams MODEL NAME
 ship_ngrams() {
-  local goal=$root/Sources/Nunchi/TrainedDrafters/$1/$2
+  local goal=$root/Sources/NunchiDrafters/TrainedDrafters/$1/$2
   mkdir -p "$goal"
   cp "$2"/{README.md,config.json,model.safetensors,nunchi.json} "$goal"
   echo "make_drafters: $goal"

@@ -1,7 +1,9 @@
 import Foundation
 import Nunchi
+import NunchiDrafters
 
 // The two models: the target, and the tiny language model that comes with Nunchi for it.
+TrainedDrafterShelf.addShippedDrafters()
 let target = try await Model.load("SmolLM2-135M")
 guard let draft = try target.trainedDrafter(method: "tiny-lm") else {
   throw NunchiError.noTrainedDrafter(method: "tiny-lm", model: target.name, found: "none")

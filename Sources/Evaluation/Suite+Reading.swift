@@ -36,7 +36,7 @@ extension Suite {
   }
 
   /// Suites that come with Nunchi.
-  private static let shipped = Bundle.module.resourceURL?.appendingPathComponent("Suites")
+  private static let shipped = ShippedFiles.folder?.appendingPathComponent("Suites")
 
   private static func files(_ path: String) throws -> [String] {
     func isFolder(_ path: String) -> Bool {

@@ -4,8 +4,8 @@ import ModelFiles
 import Synchronization
 
 extension Model {
-  /// A drafter trained for this very model file that is at hand: trained here, or shipped with
-  /// Nunchi; nil when there is none.
+  /// A drafter trained for this very model file that is at hand: trained here, or on a shelf that
+  /// the program added, such as that of `NunchiDrafters`; nil when there is none.
   /// - Parameter method: the registry name that it must have; nil takes the first.
   /// - Throws: `StoreError`, `LanguageModelError` or `ModelFileError` when its files are damaged.
   public func trainedDrafter(method: String? = nil) throws -> TrainedDrafter? {
@@ -78,18 +78,22 @@ extension Model {
   }
 }
 
-/// Where trained drafters lie: folders with a `nunchi.json`, by model and method.
+/// Where trained drafters lie: shelves, which have a folder with a `nunchi.json` for each model and
+/// method.
 public enum TrainedDrafterShelf {
   /// Where drafters are put that were trained here.
   public static var own: String { "\(ModelCache.standard().folder)/drafters" }
 
-  /// Those that come with Nunchi.
-  public static var shipped: String? {
-    Bundle.module.url(forResource: "TrainedDrafters", withExtension: nil)?.path
+  private static let added = Mutex<[String]>([])
+
+  /// Adds a shelf, for all models of this process. May be called at any time, from any thread; a
+  /// shelf that is there already stays where it is.
+  public static func add(_ shelf: String) {
+    added.withLock { if !$0.contains(shelf) { $0.append(shelf) } }
   }
 
-  /// The folders of all, own ones first.
-  static var folders: [String] { [own, shipped].compactMap { $0 }.flatMap(drafters) }
+  /// The folders of all: own ones first, then those of shelves in the order they were added.
+  static var folders: [String] { ([own] + added.withLock { $0 }).flatMap(drafters) }
 
   /// The drafters of a shelf: `MODEL/METHOD`.
   static func drafters(in shelf: String) -> [String] {

@@ -1,5 +1,7 @@
 import ArgumentParser
 import ModelFiles
+import Nunchi
+import NunchiDrafters
 
 @main
 struct RootCommand: AsyncParsableCommand {
@@ -32,6 +34,7 @@ struct RootCommand: AsyncParsableCommand {
   /// Runs the command that the arguments name. Help, version and errors are written as all else is.
   static func main() async {
     StandardStreams.reserve()
+    TrainedDrafterShelf.addShippedDrafters()
     do {
       var command = try await asyncParseAsRoot()
       if var command = command as? any AsyncParsableCommand {

@@ -116,7 +116,7 @@ import Testing
     let program = ["chromium", "chromium-browser", "google-chrome"].first {
       ChildProcess.find($0, environment: ProcessInfo.processInfo.environment) != nil
     }
-    let browser = try #require(program, "Scripts/install.sh tests installs one")
+    let browser = try #require(program, "Scripts/setup.sh tests installs one")
     try withFolder { folder in
       _ = try page([session(nil)], folder)
       func run(_ arguments: [String]) throws -> String {

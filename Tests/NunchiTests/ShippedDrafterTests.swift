@@ -1,6 +1,7 @@
 import Drafters
 import Foundation
 import ModelFiles
+import NunchiDrafters
 import Speculation
 import Testing
 
@@ -9,11 +10,30 @@ import Testing
 @Suite("Shipped drafters") struct ShippedDrafterTests {
   static let folders = TrainedDrafterShelf.shipped.map(TrainedDrafterShelf.drafters) ?? []
 
+  init() {
+    TrainedDrafterShelf.addShippedDrafters()
+  }
+
   @Test("there are some for the default model, the large target and the one of many languages")
   func targets() throws {
     let targets = try Set(Self.folders.compactMap { try DrafterCard(folder: $0)?.target.name })
     #expect(
       targets.isSuperset(of: ["SmolLM2-135M", "Qwen2.5-Coder-1.5B", "Gemma-3-270M"]))
+  }
+
+  @Test("a shelf that many threads add stands once, behind what was there")
+  func shelves() throws {
+    let shelf = FileManager.default.temporaryDirectory
+      .appendingPathComponent("nunchi-shelf-\(UUID().uuidString)")
+    defer { try? FileManager.default.removeItem(at: shelf) }
+    let drafter = shelf.appendingPathComponent("some-model/tiny-lm")
+    try FileManager.default.createDirectory(at: drafter, withIntermediateDirectories: true)
+    try Data("{}".utf8).write(to: drafter.appendingPathComponent(DrafterCard.fileName))
+    DispatchQueue.concurrentPerform(iterations: 32) { _ in TrainedDrafterShelf.add(shelf.path) }
+    let folders = TrainedDrafterShelf.folders
+    #expect(folders.filter { $0.hasPrefix(shelf.path) } == [drafter.path])
+    #expect(folders.last == drafter.path)
+    #expect(Set(folders).isSuperset(of: Self.folders))
   }
 
   @Test("each is small, says what it was made for and from, and carries a card")

@@ -87,13 +87,15 @@ public struct ExperimentDefinition: Codable, Sendable, Equatable {
       throw EvaluationError.field(
         path: name, field: "experiment",
         expected: "a YAML file, or one of "
-          + Self.shipped.joined(separator: ", "), found: "neither")
+          + (Self.shipped.isEmpty
+            ? "those in \(ShippedFiles.name)" : Self.shipped.joined(separator: ", ")),
+        found: "neither")
     }
     self = try YAMLSettings.read(ExperimentDefinition(), path: path)
     try check(path: path)
   }
 
-  private static let folder = Bundle.module.resourceURL?.appendingPathComponent("Experiments")
+  private static let folder = ShippedFiles.folder?.appendingPathComponent("Experiments")
 
   /// Names of those that come with Nunchi.
   public static var shipped: [String] {
@@ -104,7 +106,8 @@ public struct ExperimentDefinition: Codable, Sendable, Equatable {
 
   private static func path(_ name: String) -> String? {
     [name, folder?.appendingPathComponent("\(name).yaml").path].compactMap { $0 }.first {
-      $0.hasSuffix(".yaml") && FileManager.default.fileExists(atPath: $0)
+      FileManager.default.fileExists(atPath: $0)
+        && ($0.hasSuffix(".yaml") || KeptInputs.isStream($0))
     }
   }
 

@@ -37,8 +37,7 @@ struct JudgePrompts {
   var version: Int { file.version }
 
   init() throws {
-    let path = Bundle.module.resourceURL?.appendingPathComponent("judge.yaml").path ?? "judge.yaml"
-    file = try YAMLSettings.read(File(), path: path)
+    file = try YAMLSettings.read(File(), path: ShippedFiles.path(of: "judge.yaml"))
   }
 
   /// Categories whose answers are right or wrong.

@@ -67,9 +67,8 @@ public struct ReportPage: Sendable {
 
   /// The page. All texts are escaped.
   public func html() throws -> String {
-    guard let path = Bundle.module.url(forResource: "page", withExtension: "mustache") else {
-      throw EvaluationError.file(path: "page.mustache", reason: "expected among the resources")
-    }
-    return try MustacheTemplate(string: String(contentsOf: path, encoding: .utf8)).render(self)
+    let path = try ShippedFiles.path(of: "page.mustache")
+    return try MustacheTemplate(string: String(contentsOfFile: path, encoding: .utf8))
+      .render(self)
   }
 }

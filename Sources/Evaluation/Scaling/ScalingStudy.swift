@@ -88,8 +88,7 @@ public struct ScalingStudy: Sendable {
   /// - Parameter path: a YAML file; nil takes the one that comes with Nunchi.
   /// - Throws: `ModelFileError` or `EvaluationError`, naming file and field.
   public init(path: String? = nil) throws {
-    let shipped = Bundle.module.resourceURL?.appendingPathComponent("Experiments/scaling.yaml").path
-    self.path = path ?? shipped ?? "scaling.yaml"
+    self.path = try path ?? ShippedFiles.path(of: "Experiments/scaling.yaml")
     definition = try YAMLSettings.read(Definition(), path: self.path)
     func demand(_ holds: Bool, _ field: String, _ expected: String, _ found: Any) throws {
       guard holds else {

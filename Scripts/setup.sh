@@ -37,25 +37,25 @@ fi
 
 if ((${#missing[@]})); then
   if ! command -v apt-get >/dev/null; then
-    echo "install: not a Debian system; please install: ${missing[*]}" >&2
+    echo "setup: not a Debian system; please install: ${missing[*]}" >&2
     exit 1
   fi
   run=()
   if [[ $(id -u) -ne 0 ]]; then
     if ! command -v sudo >/dev/null; then
-      echo "install: run as root, or with sudo: apt-get install ${missing[*]}" >&2
+      echo "setup: run as root, or with sudo: apt-get install ${missing[*]}" >&2
       exit 1
     fi
     run=(sudo)
   fi
-  echo "install: ${missing[*]}" >&2
+  echo "setup: ${missing[*]}" >&2
   "${run[@]}" apt-get update -qq
   "${run[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 fi
 
 if ! command -v swift >/dev/null; then
-  echo "install: Swift is missing. Get Swift $minimum_swift or later from" \
+  echo "setup: Swift is missing. Get Swift $minimum_swift or later from" \
     "https://www.swift.org/install/linux and put its usr/bin on PATH." >&2
   exit 1
 fi
@@ -63,7 +63,7 @@ fi
 found=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p;T;q')
 oldest=$(printf '%s\n' "$minimum_swift" "${found:-0}" | sort -V | head -n 1)
 if [[ $oldest != "$minimum_swift" ]]; then
-  echo "install: Swift ${found:-of unknown version} is too old; Nunchi needs $minimum_swift" \
+  echo "setup: Swift ${found:-of unknown version} is too old; Nunchi needs $minimum_swift" \
     "or later: https://www.swift.org/install/linux" >&2
   exit 1
 fi
