@@ -118,7 +118,9 @@ extension BenchCommand {
     @Option(help: "spec-bench, csv, json or traces.")
     var form: Form
 
-    @Option(name: [.short, .long], help: "The file or folder to write; - is standard output.")
+    @Option(
+      name: [.short, .long],
+      help: "The file or folder to write; - is standard output, for csv and json.")
     var output: String
 
     func run() throws {

@@ -3,10 +3,12 @@ import Foundation
 import ModelFiles
 import Synchronization
 
-/// Writes a line to standard output at once, in place of Swift's own `print`, which hides errors. A
-/// command that cannot write its results ends, with one line on standard error unless nobody reads
-/// the results any more.
-func print(_ line: String) { writeOut(line + "\n") }
+/// Writes to standard output at once, in place of Swift's own `print`, which hides errors. A command
+/// that cannot write its results ends, with one line on standard error unless nobody reads the
+/// results any more.
+func print(_ items: Any..., separator: String = " ", terminator: String = "\n") {
+  writeOut(items.map { "\($0)" }.joined(separator: separator) + terminator)
+}
 
 /// Writes text to standard output at once; what `print` says of errors holds.
 func writeOut(_ text: String) {

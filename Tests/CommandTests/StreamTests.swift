@@ -171,6 +171,17 @@ extension CommandTests {
       }
     }
 
+    @Test("a database of runs is a regular file", arguments: ["-", "/dev/null"])
+    func database(path: String) async throws {
+      let run = try await bash(
+        """
+        $NUNCHI bench run \(CommandTests.model) --suite <(echo 'Name a hill.') --drafter suffix \
+          --output \(path)
+        """)
+      #expect(run.code == 1)
+      #expect(run.errors == "Error: \(path): expected a regular file for a database, found none\n")
+    }
+
     @Test("answers and traces go into a device as they come, and nothing beside it")
     func appended() async throws {
       try await withTemporaryFolder { folder in

@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import ModelFiles
 import Nunchi
 import Speculation
 
@@ -55,6 +56,10 @@ public final class RunDatabase: Sendable {
 
   /// Refuses files of other kinds before SQLite writes to them.
   private static func check(_ path: String) throws {
+    guard !KeptInputs.isStream(path) else {
+      throw EvaluationError.file(
+        path: path, reason: "expected a regular file for a database, found none")
+    }
     guard FileManager.default.fileExists(atPath: path) else {
       let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
       var isFolder: ObjCBool = false
