@@ -95,6 +95,17 @@ public struct DrafterChoice: Sendable {
   /// The names, divided by commas.
   public var name: String { names.joined(separator: ",") }
 
+  /// The same drafters, who have learned nothing yet: neither they nor their controller know of an
+  /// earlier generation. Stores of past outputs and corrections are as they are now, and what these
+  /// drafters learn stays in memory: a measurement writes no file of its user's.
+  public func fresh() -> DrafterChoice {
+    var choice = self
+    choice.settings.suffixStore = settings.suffixStore?.copy()
+    choice.settings.adaptation = settings.adaptation?.copy()
+    choice.sessions = DraftSessions()
+    return choice
+  }
+
   /// Plain decoding.
   public static let none = DrafterChoice(named: "none")
 

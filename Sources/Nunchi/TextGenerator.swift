@@ -59,6 +59,12 @@ public final class TextGenerator {
     stops = try StopStrings()
   }
 
+  /// Empties the KV cache: the next prompt is computed from its first token on.
+  public func forget() {
+    isFinished = true
+    generator.forget()
+  }
+
   /// Starts a generation and computes the prompt.
   /// - Parameter continuing: the output goes on from the prompt's text, as against answering it.
   /// - Throws: `SpeculationError`, `NunchiError` or `LanguageModelError`.

@@ -112,6 +112,17 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
   /// The tokens generated since `begin`.
   public var output: ArraySlice<Int32> { tokens[promptCount...] }
 
+  /// Ends the generation and empties the cache.
+  public func forget() {
+    setup = nil
+    step = nil
+    firstTokens = nil
+    traces = []
+    tokens = []
+    (promptCount, generated) = (0, 0)
+    cache.truncate(to: 0)
+  }
+
   /// Starts a generation: computes the prompt and draws its first token, which the first call of
   /// `next` returns.
   /// - Parameter chance: the random numbers; by default those of the sampling seed.

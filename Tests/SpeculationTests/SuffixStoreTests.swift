@@ -31,6 +31,22 @@ import Testing
     }
   }
 
+  @Test("a copy begins with what the store has, and neither it nor the file hears of what is added")
+  func copy() throws {
+    try Self.withPath { path in
+      let store = try SuffixStore(path: path, vocabulary: 7)
+      try store.append([1, 2, 3])
+      let before = try Data(contentsOf: URL(fileURLWithPath: path))
+      let copy = store.copy()
+      try copy.append([4, 5])
+      #expect(copy.outputs == [[1, 2, 3], [4, 5]])
+      #expect(store.outputs == [[1, 2, 3]])
+      #expect(try Data(contentsOf: URL(fileURLWithPath: path)) == before)
+      try store.append([6])
+      #expect(copy.outputs.count == 2)
+    }
+  }
+
   @Test("a write torn at any byte loses that output and no other, before or after")
   func torn() throws {
     let outputs: [[Int32]] = [[1, 2, 3], [4, 5], [6, 7, 8, 9]]

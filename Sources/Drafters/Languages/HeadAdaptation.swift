@@ -51,6 +51,15 @@ public final class HeadAdaptation: Sendable {
     self.state = Mutex(state)
   }
 
+  private init(copying other: HeadAdaptation) {
+    configuration = other.configuration
+    path = nil
+    state = Mutex(other.state.withLock { $0 })
+  }
+
+  /// The correction as it is now, in memory: no file hears of what it learns.
+  public func copy() -> HeadAdaptation { HeadAdaptation(copying: self) }
+
   /// Refuses a model that it was not learned for; one that has learned nothing suits any.
   /// - Throws: `StoreError`.
   func check(hiddenSize: Int) throws {

@@ -20,6 +20,8 @@ public final class SuffixStore: Sendable {
     var tokens = 0
   }
   private let contents: Mutex<Contents>
+  /// Whether the file hears of what is appended.
+  private let isWritten: Bool
 
   /// Opens a store, or makes an empty one.
   /// - Parameters:
@@ -31,6 +33,7 @@ public final class SuffixStore: Sendable {
     self.vocabulary = vocabulary
     self.capacity = max(0, capacity)
     contents = Mutex(Contents())
+    isWritten = true
     let file = try LockedStoreFile(path: path)
     let header = StoreFile.header(vocabulary: vocabulary)
     try Self.check(file.bytes, header, path)
@@ -40,6 +43,17 @@ public final class SuffixStore: Sendable {
     }
     contents.withLock { Self.rebuild(&$0, from: records, capacity: self.capacity) }
   }
+
+  private init(copying store: SuffixStore) {
+    path = store.path
+    vocabulary = store.vocabulary
+    capacity = store.capacity
+    contents = Mutex(store.read { copy $0 })
+    isWritten = false
+  }
+
+  /// The outputs as they are now, in a store of its own: what is appended to it stays in memory.
+  public func copy() -> SuffixStore { SuffixStore(copying: self) }
 
   /// The tokens that are in memory.
   public var count: Int { contents.withLock { $0.tokens } }
@@ -52,22 +66,7 @@ public final class SuffixStore: Sendable {
     // Longer than everything that may be kept: its end is.
     let tokens = Array(tokens.suffix(capacity))
     guard !tokens.isEmpty else { return }
-    let header = StoreFile.header(vocabulary: vocabulary)
-    do {
-      let file = try LockedStoreFile(path: path)
-      try Self.check(file.bytes, header, path)
-      if file.bytes.count < header.count { try file.write(header, at: 0) }
-      let (records, end) = file.bytes.withUnsafeBytes {
-        StoreFile.records(in: $0, from: header.count)
-      }
-      let size = records.reduce(tokens.count) { $0 + $1.count }
-      if size <= capacity + capacity / 4 {
-        try file.write(StoreFile.record(tokens), at: max(end, header.count))
-      } else {
-        let kept = Self.newest(records + [tokens], capacity: capacity)
-        try file.replace(with: kept.reduce(into: header) { $0 += StoreFile.record($1) })
-      }
-    }
+    if isWritten { try write(tokens) }
     contents.withLock { contents in
       contents.outputs.append(tokens)
       contents.tokens += tokens.count
@@ -76,6 +75,23 @@ public final class SuffixStore: Sendable {
       } else {
         contents.automaton.append(output: tokens)
       }
+    }
+  }
+
+  private func write(_ tokens: [Int32]) throws {
+    let header = StoreFile.header(vocabulary: vocabulary)
+    let file = try LockedStoreFile(path: path)
+    try Self.check(file.bytes, header, path)
+    if file.bytes.count < header.count { try file.write(header, at: 0) }
+    let (records, end) = file.bytes.withUnsafeBytes {
+      StoreFile.records(in: $0, from: header.count)
+    }
+    let size = records.reduce(tokens.count) { $0 + $1.count }
+    if size <= capacity + capacity / 4 {
+      try file.write(StoreFile.record(tokens), at: max(end, header.count))
+    } else {
+      let kept = Self.newest(records + [tokens], capacity: capacity)
+      try file.replace(with: kept.reduce(into: header) { $0 += StoreFile.record($1) })
     }
   }
 
