@@ -30,10 +30,13 @@ public struct ModelCatalogue: Sendable {
       name: name, near: names(like: wanted), known: entries.map(\.name))
   }
 
-  /// The models of a category.
+  /// The models of a category; upper and lower case are the same, and so are `-` and `_`.
   /// - Throws: `ModelFileError.unknownCategory` when there is none.
   public func entries(inCategory category: String) throws -> [CatalogueEntry] {
-    let found = entries.filter { $0.categories.contains(category.lowercased()) }
+    func key(_ name: String) -> String {
+      name.lowercased().replacingOccurrences(of: "_", with: "-")
+    }
+    let found = entries.filter { $0.categories.map(key).contains(key(category)) }
     guard !found.isEmpty else {
       throw ModelFileError.unknownCategory(
         name: category, known: Set(entries.flatMap(\.categories)).sorted())

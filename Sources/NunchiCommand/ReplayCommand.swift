@@ -7,11 +7,11 @@ struct ReplayCommand: ParsableCommand {
     commandName: "replay",
     abstract: "Tell from a trace what other drafters and budgets would have accepted.",
     discussion: """
-      TRACE is a file written by 'nunchi generate --trace' or 'nunchi bench run --trace'. Each \
-      drafter that was asked, with each number of nodes, walks the recorded tokens with the \
-      recorded proposals; passes cost what was measured on the machine of the trace. A setting \
-      that would have accepted more than the recorded run stands where nobody was asked, and is \
-      understated.
+      TRACE is a file written by 'nunchi generate --trace', or one of the folder that 'nunchi bench \
+      export --form traces' writes. Each drafter that was asked, with each number of nodes, walks \
+      the recorded tokens with the recorded proposals; passes cost what was measured on the machine \
+      of the trace. A setting that would have accepted more than the recorded run stands where \
+      nobody was asked, and is understated.
       """)
 
   @Argument(help: "The trace.")

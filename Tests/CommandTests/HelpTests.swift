@@ -256,6 +256,37 @@ extension CommandTests {
       }
     }
 
+    @Test("an option that one command's help names of another is there")
+    func quotedOptions() async throws {
+      var helps: [[String]: String] = [:]
+      var open: [[String]] = [[]]
+      while let path = open.popLast() {
+        let help = try await nunchi(path + ["--help"]).output
+        helps[path] = help
+        let commands = help.components(separatedBy: "\nSUBCOMMANDS:\n").dropFirst().first ?? ""
+        for line in commands.split(separator: "\n") where line.hasPrefix("  ") {
+          let name = line.dropFirst(2).prefix { $0 != " " && $0 != "," }
+          if !name.isEmpty { open.append(path + [String(name)]) }
+        }
+      }
+      #expect(helps.count > 25)
+      var checked = 0
+      for (path, help) in helps {
+        // What stands between quotation marks may go over the end of a line.
+        let text = help.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        for quote in text.split(separator: "'") where quote.hasPrefix("nunchi ") {
+          let words = quote.split(separator: " ").dropFirst().map(String.init)
+          let command = (0...words.count).map { Array(words.prefix($0)) }.last { helps[$0] != nil }
+          for option in words where option.hasPrefix("--") {
+            checked += 1
+            #expect(
+              helps[command ?? []]?.contains(" \(option) ") == true, "\(path): '\(quote)'")
+          }
+        }
+      }
+      #expect(checked > 5)
+    }
+
     @Test("the version is three numbers")
     func version() async throws {
       let run = try await nunchi(["--version"])

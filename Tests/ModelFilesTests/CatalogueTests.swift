@@ -49,6 +49,10 @@ import Testing
     let korean = try ModelCatalogue.builtIn.entries(inCategory: "Korean")
     #expect(korean.map(\.name).contains("Gemma-3-270M"))
     #expect(!korean.map(\.name).contains("SmolLM2-135M"))
+    let sizes = try ["size-comparison", "size_comparison", "Size_Comparison"].map {
+      try ModelCatalogue.builtIn.entries(inCategory: $0).map(\.name)
+    }
+    #expect(sizes[0].count > 1 && Set(sizes).count == 1)
     let error = try modelFileError {
       _ = try ModelCatalogue.builtIn.entries(inCategory: "klingon")
     }
