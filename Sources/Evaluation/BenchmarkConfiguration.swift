@@ -41,13 +41,16 @@ public struct BenchmarkSettings: Sendable {
   /// The most tokens of an answer.
   public var maxTokens: Int
   public var sampling: SamplingParameters
+  public var drafterMemory: DrafterMemory
 
   public init(
-    promptForm: PromptForm, maxTokens: Int = 256, sampling: SamplingParameters = .greedy
+    promptForm: PromptForm, maxTokens: Int = 256, sampling: SamplingParameters = .greedy,
+    drafterMemory: DrafterMemory = .repetition
   ) {
     self.promptForm = promptForm
     self.maxTokens = maxTokens
     self.sampling = sampling
+    self.drafterMemory = drafterMemory
   }
 }
 
@@ -66,6 +69,11 @@ public struct BenchmarkConfiguration: Sendable {
 
   /// Plain decoding, which all others are measured against.
   public static let plain = BenchmarkConfiguration(name: "plain", drafter: .none)
+
+  /// The same with drafters who have learned nothing; see `DrafterChoice.fresh()`.
+  func fresh() -> BenchmarkConfiguration {
+    BenchmarkConfiguration(name: name, drafter: drafter.fresh(), draftLength: draftLength)
+  }
 
   /// The options of one answer: the one place where a configuration becomes a generation.
   func options(_ settings: BenchmarkSettings, repetition: Int = 0) -> GenerationOptions {

@@ -80,6 +80,13 @@ public struct BenchmarkConditions: Sendable, Equatable, Codable {
   /// The suite's file name.
   public var suite: String
   public var suiteSHA256: String
+  /// The SHA-256 of the texts that are asked, of all shards together; nil in runs that did not
+  /// record it.
+  public var questionsSHA256: String?
+  /// What of the suite is asked, in words; nil for all of it.
+  public var selection: String?
+  /// nil in runs that did not record it, and where a server answers.
+  public var drafterMemory: DrafterMemory?
   /// The configurations, without plain decoding.
   public var drafters: [String]
   public var promptForm: PromptForm
@@ -98,9 +105,10 @@ public struct BenchmarkConditions: Sendable, Equatable, Codable {
 
   public init(
     model: String, modelSHA256: String? = nil, draftModel: String? = nil,
-    draftModelSHA256: String? = nil, suite: String, suiteSHA256: String, drafters: [String],
-    promptForm: PromptForm, maxTokens: Int, temperature: Double, seed: UInt64, threads: Int,
-    instructionSet: String, version: String, date: String
+    draftModelSHA256: String? = nil, suite: String, suiteSHA256: String,
+    questionsSHA256: String? = nil, selection: String? = nil, drafterMemory: DrafterMemory? = nil,
+    drafters: [String], promptForm: PromptForm, maxTokens: Int, temperature: Double, seed: UInt64,
+    threads: Int, instructionSet: String, version: String, date: String
   ) {
     self.model = model
     self.modelSHA256 = modelSHA256
@@ -108,6 +116,9 @@ public struct BenchmarkConditions: Sendable, Equatable, Codable {
     self.draftModelSHA256 = draftModelSHA256
     self.suite = suite
     self.suiteSHA256 = suiteSHA256
+    self.questionsSHA256 = questionsSHA256
+    self.selection = selection
+    self.drafterMemory = drafterMemory
     self.drafters = drafters
     self.promptForm = promptForm
     self.maxTokens = maxTokens
@@ -124,8 +135,9 @@ public struct BenchmarkConditions: Sendable, Equatable, Codable {
   // JSONEncoder's snake case takes a run of capitals apart where a digit follows.
   private enum CodingKeys: String, CodingKey {
     case model, modelSHA256 = "modelSha256", draftModel, draftModelSHA256 = "draftModelSha256"
-    case suite, suiteSHA256 = "suiteSha256", drafters, promptForm, maxTokens, temperature, seed
-    case stopPolicy, threads, instructionSet, processor, version, date
+    case suite, suiteSHA256 = "suiteSha256", questionsSHA256 = "questionsSha256", selection
+    case drafterMemory, drafters, promptForm, maxTokens, temperature, seed, stopPolicy
+    case threads, instructionSet, processor, version, date
   }
 
   /// What tells a run from others: figures of the same key can stand together.
@@ -135,7 +147,9 @@ public struct BenchmarkConditions: Sendable, Equatable, Codable {
     [
       // The model's bytes tell it, whatever it is called.
       ("model", modelSHA256 ?? model), ("draft model", draftModelSHA256 ?? draftModel ?? "none"),
-      ("suite", suiteSHA256), ("drafters", drafters.joined(separator: " ")),
+      ("suite", suiteSHA256), ("questions", questionsSHA256 ?? "not recorded"),
+      ("drafters", drafters.joined(separator: " ")),
+      ("drafters' memory", drafterMemory?.rawValue ?? "not recorded"),
       ("prompt form", promptForm.rawValue), ("max tokens", "\(maxTokens)"),
       ("temperature", "\(temperature)"), ("seed", "\(seed)"), ("stop policy", stopPolicy),
       ("threads", "\(threads)"), ("instruction set", instructionSet), ("version", version),

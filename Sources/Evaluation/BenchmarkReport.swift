@@ -4,6 +4,10 @@ import Speculation
 /// A benchmark's figures, with what they depend on and what they are computed from.
 public struct BenchmarkReport: Sendable, Equatable, Encodable {
   public var conditions: BenchmarkConditions
+  /// What the drafters knew, and the order of the questions, in words; nil where nobody drafts.
+  public var drafterMemory: String?
+  /// Where drafters began anew; empty where they did so at each question.
+  public var starts: [AskedQuestion]
   /// The questions that were to be asked, and those that were.
   public var questions: Int
   public var asked: Int
@@ -23,6 +27,8 @@ public struct BenchmarkReport: Sendable, Equatable, Encodable {
   public init(_ run: StoredRun, in database: RunDatabase) throws {
     let (all, tooLong) = try database.questions(of: run)
     conditions = run.conditions
+    drafterMemory = run.drafterMemory
+    starts = run.starts
     questions = all.count
     self.tooLong = tooLong
     records = try database.records(of: run)

@@ -7,11 +7,16 @@ import Nunchi
 /// one KV cache: the prompt is computed by the first of them. A question's next turn follows the
 /// answer of plain decoding, for all of them.
 ///
+/// What drafters have learned when they are asked is `settings.drafterMemory`. The memories that
+/// their users gave them (past outputs, corrections) are as they were when the run was made, and
+/// nothing is written to them.
+///
 /// It blocks, and serves one thread at a time.
 public final class BenchmarkRun {
   public let model: Model
   public let settings: BenchmarkSettings
-  /// Plain decoding and those that are compared with it.
+  /// Plain decoding and those that are compared with it, as they were given: others like them
+  /// generate.
   public let configurations: [BenchmarkConfiguration]
   /// Asked before each forward pass; when it says true, `CancellationError` is thrown.
   public var isCancelled: () -> Bool {
@@ -21,6 +26,8 @@ public final class BenchmarkRun {
   /// Given the tokens of each turn's prompt before anybody answers it.
   public var willAsk: (_ prompt: [Int32]) throws -> Void = { _ in }
 
+  /// Those that generate now, with what they have learned.
+  private var current: [BenchmarkConfiguration] = []
   private let generator: TextGenerator
   private let meter = EnergyMeter()
   /// Tokens that there is room for, prompt and answer.
@@ -38,7 +45,7 @@ public final class BenchmarkRun {
   ) throws {
     self.model = model
     self.settings = settings
-    configurations = [.plain] + drafters
+    configurations = [.plain] + drafters.map { $0.fresh() }
     let longest = try questions.map { question in
       let answers = Array(repeating: "", count: question.turns.count - 1)
       return try settings.promptForm.prompt(
@@ -49,11 +56,12 @@ public final class BenchmarkRun {
     generator = try TextGenerator(model: model, contextLength: contextLength)
   }
 
-  /// Lets every configuration generate a little, so that none pays for what is done once.
+  /// Lets every configuration generate a little, so that none pays for what is done once. What they
+  /// learn of it is forgotten.
   private func warmUp() throws {
     let prompt = model.tokens(of: "One, two, three, one, two,")
     for configuration in configurations {
-      var options = configuration.options(settings)
+      var options = configuration.fresh().options(settings)
       options.maxTokens = min(settings.maxTokens, 16)
       _ = try generate(prompt, options)
     }
@@ -73,55 +81,66 @@ public final class BenchmarkRun {
     _ questions: [(number: Int, question: Question)], repetitions: Int = 1,
     session: RunSession, report: (String) -> Void
   ) throws {
-    let tooLong = Set(try session.database.questions(of: session.run).tooLong)
-    var open: [(number: Int, question: Question, repetition: Int, answered: [String])] = []
-    for repetition in 0..<repetitions {
-      for (number, question) in questions where !tooLong.contains(question.id) {
-        let answered = try session.answers(to: question, repetition: repetition)
-        if answered.count < question.turns.count {
-          open.append((number, question, repetition, answered))
-        }
-      }
+    var tooLong = Set(try session.database.questions(of: session.run).tooLong)
+    let answered = try session.answered()
+    let open = (0..<repetitions).flatMap { repetition in
+      questions.filter {
+        !tooLong.contains($0.question.id)
+          && !answered.contains(
+            AskedQuestion(question: $0.question.id, repetition: repetition))
+      }.map { (number: $0.number, question: $0.question, repetition: repetition) }
     }
     guard !open.isEmpty else { return }
     report("warming up")
     try warmUp()
     let place = questions.count * repetitions - open.count
-    for (index, part) in open.enumerated() {
+    var repetition: Int?
+    for (index, part) in open.enumerated() where !tooLong.contains(part.question.id) {
+      if settings.drafterMemory == .question || repetition != part.repetition {
+        current = configurations.map { $0.fresh() }
+        if settings.drafterMemory == .repetition {
+          try session.begin(
+            AskedQuestion(question: part.question.id, repetition: part.repetition))
+        }
+        repetition = part.repetition
+      }
       let isAsked = try ask(
-        part.question, index: part.number, repetition: part.repetition, answered: part.answered,
-        session: session
+        part.question, index: part.number, repetition: part.repetition, session: session
       ) {
         report(
           "question \(place + index + 1) of \(questions.count * repetitions) "
             + "(\(part.question.category)), \($0)")
       }
-      if !isAsked { try session.leaveOut(part.question) }
+      if !isAsked {
+        try session.leaveOut(part.question)
+        tooLong.insert(part.question.id)
+      }
       try session.note(costs: model.knownCosts, peakMemory: Machine.peakMemory)
     }
   }
 
-  /// Asks one question.
+  /// Asks one question. Its first prompt is computed from the first token on, whatever was asked
+  /// before.
   /// - Parameters:
   ///   - index: its place in the suite, which decides who begins.
   ///   - repetition: from 0; the seed of sampling grows with it.
-  ///   - answered: what plain decoding has answered to its first turns, which are not asked again.
   ///   - report: told who answers next.
   /// - Returns: false when a prompt is longer than the model's context.
   private func ask(
-    _ question: Question, index: Int, repetition: Int, answered: [String], session: RunSession,
+    _ question: Question, index: Int, repetition: Int, session: RunSession,
     report: (_ configuration: String) -> Void
   ) throws -> Bool {
-    var answers = answered
-    for turn in question.turns.indices.dropFirst(answered.count) {
+    generator.forget()
+    var answers: [String] = []
+    for turn in question.turns.indices {
       let prompt = try settings.promptForm.prompt(
         turns: question.turns[...turn], answers: answers, model: model)
       guard prompt.count < contextLength else { return false }
       try willAsk(prompt)
       var promptSeconds = 0.0
-      for place in configurations.indices {
-        let turnTaker = (index + repetition + place) % configurations.count
-        let configuration = configurations[turnTaker]
+      for place in current.indices {
+        let turnTaker = (index + repetition + place) % current.count
+        let configuration = current[turnTaker]
         report(configuration.name)
         let energy = meter.reading()
         let result = try generate(

@@ -27,10 +27,14 @@ public struct EndpointBenchmark: Sendable {
     isCancelled: () -> Bool = { false }, report: (String) -> Void
   ) async throws {
     let tooLong = Set(try session.database.questions(of: session.run).tooLong)
+    let answered = try session.answered()
     for repetition in 0..<repetitions {
-      for (number, question) in questions where !tooLong.contains(question.id) {
-        var answers = try session.answers(to: question, repetition: repetition)
-        for turn in question.turns.indices.dropFirst(answers.count) {
+      for (number, question) in questions
+      where !tooLong.contains(question.id)
+        && !answered.contains(AskedQuestion(question: question.id, repetition: repetition))
+      {
+        var answers: [String] = []
+        for turn in question.turns.indices {
           if isCancelled() { throw CancellationError() }
           report("question \(number + 1) (\(question.category))")
           do {

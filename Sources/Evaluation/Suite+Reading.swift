@@ -58,11 +58,7 @@ extension Suite {
 
   /// The SHA-256 of the bytes that it was read from.
   public func checksum() throws -> String {
-    let copy = FileManager.default.temporaryDirectory
-      .appendingPathComponent("nunchi-suite-\(UUID().uuidString)")
-    defer { try? FileManager.default.removeItem(at: copy) }
-    try contents.write(to: copy)
-    return try sha256(ofFile: copy.path)
+    try sha256(of: contents)
   }
 
   /// - Parameter path: where the bytes come from, for the suite's name and errors.
@@ -96,6 +92,21 @@ extension Suite {
       }
     }
   }
+}
+
+extension [Question] {
+  /// The SHA-256 of what is asked, in its order.
+  public func checksum() throws -> String {
+    try sha256(of: Data(StoredJSON.text(map { [$0.id] + $0.turns }).utf8))
+  }
+}
+
+private func sha256(of data: Data) throws -> String {
+  let copy = FileManager.default.temporaryDirectory
+    .appendingPathComponent("nunchi-suite-\(UUID().uuidString)")
+  defer { try? FileManager.default.removeItem(at: copy) }
+  try data.write(to: copy)
+  return try sha256(ofFile: copy.path)
 }
 
 /// A line of a suite, and where it stands.

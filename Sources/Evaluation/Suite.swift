@@ -31,11 +31,12 @@ public struct Suite: Sendable, Equatable {
     self.contents = contents
   }
 
-  /// The first questions.
+  /// The first questions, in the suite's order.
   /// - Parameters:
   ///   - languages: those wanted; none takes all.
   ///   - perCategory: the most of each category of each language; nil takes all.
-  ///   - limit: the most in all, after that; nil takes all.
+  ///   - limit: the most in all, after that, with as many of each language as there are; nil takes
+  ///     all.
   public func selection(
     languages: [String] = [], perCategory: Int? = nil, limit: Int? = nil
   ) -> [Question] {
@@ -46,7 +47,38 @@ public struct Suite: Sendable, Equatable {
       taken[key, default: 0] += 1
       return taken[key, default: 0] <= perCategory ?? .max
     }
-    return Array(selected.prefix(limit ?? .max))
+    return Self.first(limit, of: selected)
+  }
+
+  /// The first questions, the languages in turns, in the order in which they stand.
+  static func first(_ limit: Int?, of questions: [Question]) -> [Question] {
+    guard let limit else { return questions }
+    var taken: [String?: Int] = [:]
+    let turns = questions.map { question in
+      taken[question.language, default: 0] += 1
+      return taken[question.language, default: 0]
+    }
+    // Sorting is stable: of a turn, the languages come in their order.
+    let chosen = turns.indices.sorted { turns[$0] < turns[$1] }.prefix(limit)
+    return chosen.sorted().map { questions[$0] }
+  }
+
+  /// What of the suite is asked, in words: how many of each language, and what is left out whole.
+  /// - Returns: nil when everything is asked.
+  public func caption(of asked: [Question]) -> String? {
+    guard asked.count < questions.count else { return nil }
+    let languages = questions.compactMap(\.language).uniqued()
+    let counts = Dictionary(grouping: asked, by: \.language).mapValues(\.count)
+    let each = languages.compactMap { name in counts[name].map { "\(name) \($0)" } }
+    func missing(_ all: [String], _ some: [String]) -> String {
+      all.filter { !some.contains($0) }.joined(separator: ", ")
+    }
+    let without = [
+      ("language", missing(languages, asked.compactMap(\.language))),
+      ("category", missing(questions.map(\.category).uniqued(), asked.map(\.category))),
+    ].filter { !$1.isEmpty }.map { "; none of \($0) \($1)" }
+    return "\(asked.count) of \(questions.count) questions"
+      + (languages.count > 1 ? " (\(each.joined(separator: ", ")))" : "") + without.joined()
   }
 }
 

@@ -11,7 +11,8 @@ extension BenchCommand {
       abstract: "Measure the throughput of several sequences that decode together.",
       discussion: """
         Sequences answer different questions of their own length, plainly and with the drafter, \
-        in turns. Every output is compared with the one that its sequence has alone.
+        in turns. Every output is compared with the one that its sequence has alone. Drafters begin \
+        each round anew, and know nothing of what was answered in another.
         """)
 
     @OptionGroup var target: ModelArguments
@@ -68,7 +69,7 @@ extension BenchCommand {
       }
       let report = BatchReport(
         model: target.model, drafter: drafter, threads: model.transformer.pool.threads,
-        maxTokens: maxTokens, rows: rows)
+        maxTokens: maxTokens, drafterMemory: "round", rows: rows)
       if json { try printJSON(report) } else { printTable(report) }
       if !rows.allSatisfy(\.outputIdentical) { throw ExitCode.failure }
     }
@@ -76,7 +77,7 @@ extension BenchCommand {
     private func answer(
       _ questions: [String], _ choice: DrafterChoice, _ model: Model
     ) throws -> [GenerationResult] {
-      let options = GenerationOptions(drafter: choice, maxTokens: maxTokens)
+      let options = GenerationOptions(drafter: choice.fresh(), maxTokens: maxTokens)
       let generators = try questions.map { question in
         let prompt =
           model.tokenizer.chatTemplate == nil
@@ -94,7 +95,7 @@ extension BenchCommand {
     private func printTable(_ report: BatchReport) {
       print(
         "\(report.model), drafter \(report.drafter), at most \(report.maxTokens) tokens each, "
-          + "\(report.threads) threads")
+          + "\(report.threads) threads; drafters begin each round anew")
       var rows = [["sequences", "plain", "with drafter", "speedup", "τ", "output identical"]]
       for row in report.rows {
         rows.append([
@@ -147,5 +148,7 @@ private struct BatchReport: Encodable {
   var drafter: String
   var threads: Int
   var maxTokens: Int
+  /// How long drafters remember.
+  var drafterMemory: String
   var rows: [Row]
 }

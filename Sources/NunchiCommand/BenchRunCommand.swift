@@ -23,7 +23,13 @@ extension BenchCommand {
         A suite is a file of JSON lines, as Spec-Bench has it (question_id, category, turns) or \
         with a prompt and a category on each line, or a text with a prompt on each line; a folder \
         of such files; or 'multilingual', which comes with Nunchi ('multilingual/ko' for one of \
-        its languages).
+        its languages), or 'prose', six longer texts.
+
+        Each repetition begins with drafters who have learned nothing. Within one, what they learn \
+        from a question serves the next, as in use, in the suite's order; with --fresh each question \
+        begins so. What warming up taught them is forgotten, and so is what they knew when a run is \
+        taken up again: they begin anew at the question where it was stopped, and the run says so. \
+        A file named with adapt= counts as it is when the run begins; nothing is written to it.
 
         --output keeps every answer and step in an SQLite database as it comes; the same command \
         goes on where it was stopped, and several runs may use one database. 'nunchi report' \
@@ -87,7 +93,7 @@ extension BenchCommand {
     @Option(help: "The seed of sampling.")
     var seed: UInt64 = 0
 
-    @Option(help: "Ask only the first N questions.")
+    @Option(help: "Ask only the first N questions, the languages in turns.")
     var limit: Int?
 
     @Option(help: "Ask only the first N questions of each category and language.")
@@ -98,6 +104,9 @@ extension BenchCommand {
 
     @Option(name: .customLong("repeat"), help: "Ask everything so many times.")
     var repetitions = 1
+
+    @Flag(help: "Begin each question with drafters who have learned nothing.")
+    var fresh = false
 
     @Option(help: "Ask only this part of the questions, such as 2/8, and merge the parts later.")
     var shard = Shard.whole
@@ -154,13 +163,15 @@ extension BenchCommand {
 
     func run() async throws {
       let suite = try Suite(path: suite)
-      let questions = shard.questions(
-        of: suite.selection(perCategory: perCategory, limit: limit))
+      let selected = suite.selection(perCategory: perCategory, limit: limit)
+      let selection = suite.caption(of: selected)
+      if let selection { writeError("\(suite.name): \(selection)") }
+      let questions = shard.questions(of: selected)
       let database = try RunDatabase(path: output)
       if let endpoint {
         return try await ask(
           ChatEndpoint(address: endpoint, model: servedModel ?? "", key: try apiKey(apiKeyEnv)),
-          suite, questions, database)
+          suite, selected, questions, database)
       }
       let name = model ?? ""
       let model = try loadModel(name, threads: threads)
@@ -170,16 +181,16 @@ extension BenchCommand {
       }
       let settings = BenchmarkSettings(
         promptForm: plainText ? .text : PromptForm(for: model), maxTokens: maxTokens,
-        sampling: try sampling())
+        sampling: try sampling(), drafterMemory: DrafterMemory(isFresh: fresh))
       let conditions = BenchmarkConditions(
         model: name, modelSHA256: try checksum(of: name),
         draftModel: draftModel, draftModelSHA256: try draftModel.flatMap(checksum),
         suite: suite.name, suiteSHA256: try suite.checksum(),
-        drafters: chosenDrafters, promptForm: settings.promptForm, maxTokens: maxTokens,
-        temperature: temperature, seed: seed, threads: model.transformer.pool.threads,
-        instructionSet: ComputePool.instructionSet,
-        version: RootCommand.configuration.version,
-        date: Date.now.formatted(.iso8601))
+        questionsSHA256: try selected.checksum(), selection: selection,
+        drafterMemory: settings.drafterMemory, drafters: chosenDrafters,
+        promptForm: settings.promptForm, maxTokens: maxTokens, temperature: temperature, seed: seed,
+        threads: model.transformer.pool.threads, instructionSet: ComputePool.instructionSet,
+        version: RootCommand.configuration.version, date: Date.now.formatted(.iso8601))
       let session = try RunSession(
         database, conditions: conditions, command: CommandLine.arguments, questions: questions)
       let run = try BenchmarkRun(
@@ -219,14 +230,15 @@ extension BenchCommand {
 
     /// Drives a server.
     private func ask(
-      _ endpoint: ChatEndpoint, _ suite: Suite, _ questions: [(number: Int, question: Question)],
-      _ database: RunDatabase
+      _ endpoint: ChatEndpoint, _ suite: Suite, _ selected: [Question],
+      _ questions: [(number: Int, question: Question)], _ database: RunDatabase
     ) async throws {
       let conditions = BenchmarkConditions(
         model: "\(endpoint.model) at \(endpoint.url.absoluteString)", suite: suite.name,
-        suiteSHA256: try suite.checksum(), drafters: [], promptForm: .chat, maxTokens: maxTokens,
-        temperature: temperature, seed: seed, threads: 0, instructionSet: "the server's",
-        version: RootCommand.configuration.version, date: Date.now.formatted(.iso8601))
+        suiteSHA256: try suite.checksum(), questionsSHA256: try selected.checksum(),
+        selection: suite.caption(of: selected), drafters: [], promptForm: .chat,
+        maxTokens: maxTokens, temperature: temperature, seed: seed, threads: 0,
+        instructionSet: "the server's", version: RootCommand.configuration.version, date: Date.now.formatted(.iso8601))
       let session = try RunSession(
         database, conditions: conditions, command: CommandLine.arguments, questions: questions)
       let benchmark = EndpointBenchmark(
@@ -270,6 +282,7 @@ extension BenchCommand {
         "\(conditions.model) on \(conditions.suite): \(report.asked) of \(report.questions) "
           + "questions, at most \(conditions.maxTokens) tokens, \(conditions.threads) threads, "
           + "\(conditions.instructionSet)")
+      if let memory = report.drafterMemory { print(memory) }
       func percent(_ share: Double) -> String { "\(formatDecimal(share * 100, places: 1)) %" }
       func decimal(_ value: Double) -> String { formatDecimal(value, places: 2) }
       var rows = [

@@ -36,7 +36,8 @@ struct GridExperimentCommand: AsyncParsableCommand {
       prompt-length, max-tokens and draft-length in one table. Plain decoding and every combination \
       that the file lists take turns at each question. The folder gets run.db with every answer and \
       step, results.csv, results.json, plots as PNG and SVG, and index.html; a run that was stopped \
-      goes on where it was.
+      goes on where it was. Each repetition begins with drafters who have learned nothing; see \
+      'nunchi bench run --help'. Prompts of a length are real text, each of texts of its own.
       """)
 
   @Argument(help: "A YAML file, or a name.")
@@ -57,8 +58,11 @@ struct GridExperimentCommand: AsyncParsableCommand {
   @Option(help: "Ask only the first N questions of each category and language.")
   var perCategory: Int?
 
-  @Option(help: "Ask only the first N questions.")
+  @Option(help: "Ask only the first N questions, the languages in turns.")
   var limit: Int?
+
+  @Flag(help: "Begin each question with drafters who have learned nothing.")
+  var fresh = false
 
   @Option(name: .customLong("repeat"), help: "Ask everything so many times.")
   var repeats: Int?
@@ -88,6 +92,7 @@ struct GridExperimentCommand: AsyncParsableCommand {
       definition.perCategory = perCategory ?? definition.perCategory
       definition.limit = limit ?? definition.limit
       definition.repeats = repeats ?? definition.repeats
+      definition.fresh = fresh || definition.fresh
       try definition.check(path: name)
       for drafter in definition.drafters {
         try GenerationArguments.validate(
@@ -107,6 +112,7 @@ struct GridExperimentCommand: AsyncParsableCommand {
       try target.map { try loadModel(name, sharing: $0) } ?? loadModel(name, threads: threads)
     }
     try await resumably("experiment") { try experiment.run(isCancelled: $0, report: $1) }
+    for line in experiment.selections { writeError(line) }
     let rows = try experiment.rows()
     for problem in try experiment.write(rows) { writeError(problem) }
     if let output {
@@ -114,6 +120,7 @@ struct GridExperimentCommand: AsyncParsableCommand {
         try Data(contentsOf: URL(fileURLWithPath: "\(folder)/results.csv")), to: output)
     }
     if place != .descriptor(STDOUT_FILENO) {
+      for line in experiment.drafterMemory { print(line) }
       show(rows)
       print("\(folder)/index.html")
     }
@@ -130,7 +137,7 @@ struct GridExperimentCommand: AsyncParsableCommand {
     var lines = [
       [
         "experiment", "target", "prompt", "max tokens", "T", "drafter", "draft model", "tree", "n",
-        "group", "time", "accepted", "τ", "speedup", "95 %", "identical",
+        "group", "time", "tokens", "accepted", "τ", "speedup", "95 %", "identical",
       ]
     ]
     for row in rows {
@@ -138,6 +145,7 @@ struct GridExperimentCommand: AsyncParsableCommand {
         row.experiment, row.target, row.promptLength.map(String.init) ?? "–", "\(row.maxTokens)",
         "\(row.temperature)", row.drafter, row.draftModel ?? "–", row.draftTree ?? "–",
         row.n.map(String.init) ?? "–", row.group ?? "–", decimal(row.time),
+        decimal(row.generatedTokens, 1),
         "\(decimal(row.acceptanceRate * 100, 1)) %", decimal(row.acceptanceLength),
         decimal(row.speedup),
         row.speedupInterval.map { "\(decimal($0.low))–\(decimal($0.high))" } ?? "–",
@@ -156,7 +164,7 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
     discussion: """
       Plain decoding and every variant take turns at each question. The folder gets results.csv, \
       results.json, plots and run.db with every answer and step; a run that was stopped goes on \
-      where it was.
+      where it was. What drafters learn from a question serves the next, unless --fresh is given.
 
       Example:
         nunchi experiment affine-tree --target Qwen2.5-Coder-1.5B --draft-model \
@@ -190,8 +198,11 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
   @Option(help: "Ask only the first N questions of each category.")
   var perCategory: Int?
 
-  @Option(help: "Ask only the first N questions.")
+  @Option(help: "Ask only the first N questions, the languages in turns.")
   var limit: Int?
+
+  @Flag(help: "Begin each question with drafters who have learned nothing.")
+  var fresh = false
 
   @Option(help: "The most tokens of an answer.")
   var maxTokens = 64
@@ -222,6 +233,8 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
   func run() async throws {
     let questionFile = try Suite(path: suite)
     let questions = questionFile.selection(perCategory: perCategory, limit: limit)
+    let selection = questionFile.caption(of: questions)
+    if let selection { writeError("\(questionFile.name): \(selection)") }
     let base = try config.map(AffineTreeConfiguration.init(path:)) ?? AffineTreeConfiguration()
     let variants = AffineTreeVariant.all(
       base: base, unaligned: unalignedPredictor.map { URL(fileURLWithPath: $0).path }
@@ -230,13 +243,15 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
     let draft = try draftModel.map { try loadModel($0, sharing: model) }
     let settings = BenchmarkSettings(
       promptForm: PromptForm(for: model), maxTokens: maxTokens,
-      sampling: try SamplingParameters(temperature: temperature, seed: seed))
+      sampling: try SamplingParameters(temperature: temperature, seed: seed),
+      drafterMemory: DrafterMemory(isFresh: fresh))
     try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
     let conditions = BenchmarkConditions(
       model: target, modelSHA256: try model.fileChecksum(), draftModel: draftModel ?? trained,
       draftModelSHA256: try draft?.fileChecksum(),
       suite: questionFile.name, suiteSHA256: try questionFile.checksum(),
-      drafters: variants.map(\.name),
+      questionsSHA256: try questions.checksum(), selection: selection,
+      drafterMemory: settings.drafterMemory, drafters: variants.map(\.name),
       promptForm: settings.promptForm, maxTokens: maxTokens, temperature: temperature, seed: seed,
       threads: model.transformer.pool.threads, instructionSet: ComputePool.instructionSet,
       version: RootCommand.configuration.version, date: Date.now.formatted(.iso8601))
@@ -249,6 +264,7 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
     for id in try experiment.tooLong {
       writeError("question \(id): left out, its prompt is longer than the model's context")
     }
+    if let memory = experiment.drafterMemory { print(memory) }
     show(figures)
     if figures.contains(where: { !$0.isIdentical }) { throw ExitCode.failure }
   }

@@ -244,9 +244,12 @@ extension CommandTests {
         #expect(run.code == 0, "\(run.errors)")
         let lines = run.output.split(separator: "\n")
         #expect(lines.first?.contains("2 of 2 questions, at most 16 tokens") == true)
-        // The conditions, the columns, two categories with a group and overall, and the regrets.
-        #expect(lines.count == 11)
-        for (line, category) in zip(lines.dropFirst(2), ["coding", "coding", "mt-bench"]) {
+        #expect(lines.dropFirst().first?.hasPrefix("drafters begin anew in each repetition") == true)
+        #expect(run.errors.contains("suite.jsonl: 2 of 3 questions"))
+        // The conditions, what drafters knew, the columns, two categories with a group and overall,
+        // and the regrets.
+        #expect(lines.count == 12)
+        for (line, category) in zip(lines.dropFirst(3), ["coding", "coding", "mt-bench"]) {
           #expect(line.hasPrefix("\(category) "))
           #expect(line.hasSuffix("yes"))
         }

@@ -105,6 +105,7 @@ extension CommandTests {
           draft_lengths: [1, 4]
           prompt_lengths: [32]
           max_tokens: [8]
+          suite: prose
           limit: 2
           repeats: 2
           """, to: "small.yaml", in: folder)
@@ -119,12 +120,16 @@ extension CommandTests {
         let lines = tables[0].split(separator: "\n")
         #expect(
           lines[0].hasPrefix(
-            "experiment,prompt_length,max_tokens,n,method,time,time_std,acceptance_rate,"))
+            "experiment,prompt_length,max_tokens,n,method,time,time_std,acceptance_rate,"
+              + "generated_tokens,"))
         #expect(lines.count == 4)
         for (line, start) in zip(
           lines.dropFirst(),
-          ["small,32,8,0,plain,", "small,32,8,1,speculative,", "small,32,8,4,speculative,"])
+          ["small,32,8,,Normal,", "small,32,8,1,Speculative,", "small,32,8,4,Speculative,"])
         {
+          let cells = line.split(separator: ",", omittingEmptySubsequences: false)
+          #expect((cells[7] == "") == (cells[4] == "Normal"), "the rate of what drafts")
+          #expect(cells[8] == "8.0")
           #expect(line.hasPrefix(start), "\(line)")
           #expect(line.hasSuffix(",true"))
         }
@@ -134,6 +139,23 @@ extension CommandTests {
           #expect(files.contains("\(name).png") && files.contains("\(name).svg"), "\(name)")
         }
         #expect(files.contains("index.html") && files.contains("results.json"))
+        // Another limit is another run, not a mixture; questions of its own are in its table.
+        let other = try await nunchi(["experiment", file, "--output", table, "--limit", "1"])
+        #expect(other.code == 0, "\(other.errors)")
+        #expect(other.errors.contains("prose: 1 prompt of texts"))
+        #expect(other.output.hasPrefix("drafters begin anew in each repetition"))
+        let runs = try await nunchi([
+          "bench", "runs", folder.appendingPathComponent("results/run.db").path,
+        ])
+        #expect(runs.output.split(separator: "\n").count == 3)
+        let short = try await nunchi([
+          "experiment", file, "--output", table, "--suite", "multilingual/en", "--limit", "1000",
+        ])
+        #expect(short.code == 1)
+        #expect(
+          short.errors.contains(
+            "multilingual/en: text: expected 1000 prompts of 32 tokens that share no text, 32000 "
+              + "tokens in all, found"))
       }
     }
 

@@ -61,19 +61,74 @@ import Testing
     }
   }
 
-  @Test("a run goes on with the first turn that not everybody has answered")
+  @Test("a run goes on with the first question that not everybody has answered to its end")
   func resume() throws {
     for count in 0...Self.all.count {
       try withTemporaryFile { path in
         try add(Array(Self.all.prefix(count)), to: session(path))
         let again = try session(path, conditions(date: "2027-02-03T00:00:00Z"))
-        #expect(try again.database.answers(of: again.run).count == count / 2 * 2)
-        let texts = try again.answers(to: Self.questions[0], repetition: 0)
-        #expect(texts == Array(["one", "two"].prefix(count / 2)))
-        try add(Array(Self.all.dropFirst(count / 2 * 2)), to: again)
+        // The first question has four answers, the second one two.
+        let whole = count < 4 ? 0 : count < 6 ? 4 : 6
+        #expect(try again.database.answers(of: again.run).count == whole)
+        let answered = Set(
+          ["1", "2"].prefix(whole == 0 ? 0 : whole / 2 - 1).map {
+            AskedQuestion(question: $0, repetition: 0)
+          })
+        #expect(try again.answered() == answered)
+        try add(Array(Self.all.dropFirst(whole)), to: again)
         #expect(try again.database.records(of: again.run).count == 4)
         #expect(try again.database.runs().count == 1)
       }
+    }
+  }
+
+  @Test("runs of other texts or another memory of the drafters stand beside each other")
+  func otherTexts() throws {
+    try withTemporaryFile { path in
+      var some = conditions()
+      some.questionsSHA256 = try Self.questions.checksum()
+      var others = some
+      others.questionsSHA256 = try [Self.questions[0]].checksum()
+      var fresh = some
+      fresh.drafterMemory = .question
+      #expect(some.questionsSHA256 != others.questionsSHA256)
+      for conditions in [some, others, fresh, some] { _ = try session(path, conditions) }
+      let runs = try RunDatabase(existing: path).runs()
+      #expect(runs.map(\.conditions) == [some, others, fresh])
+    }
+  }
+
+  @Test("where drafters began anew is told: in each repetition, where a run was taken up, in parts")
+  func starts() throws {
+    try withTemporaryFile { path in
+      var conditions = conditions()
+      conditions.drafterMemory = .repetition
+      func begun(_ path: String, _ starts: [AskedQuestion]) throws -> RunSession {
+        let session = try session(path, conditions)
+        for start in starts { try session.begin(start) }
+        try session.note(costs: nil, peakMemory: nil)
+        return session
+      }
+      let first = AskedQuestion(question: "1", repetition: 0)
+      let second = AskedQuestion(question: "1", repetition: 1)
+      let taken = AskedQuestion(question: "2", repetition: 1)
+      let said = "drafters begin anew in each repetition and learn from question to question, in "
+        + "the suite's order"
+      #expect(try begun(path, [second, first]).run.starts == [first, second])
+      #expect(try begun(path, []).run.drafterMemory == said)
+      // As many processes do: the same question twice, another one later, a part of another file.
+      let other = "\(path)-2"
+      #expect(try begun(other, [first, first, taken]).run.starts == [first, taken])
+      let all = try RunDatabase(existing: path)
+      _ = try all.merge([RunDatabase(existing: other)])
+      let run = try #require(try all.runs().first)
+      #expect(run.starts == [first, second, taken])
+      #expect(
+        run.drafterMemory
+          == said + "; also anew, where the run was taken up again or a part begins, at question 2 "
+          + "(repetition 2)")
+      #expect(try BenchmarkReport(run, in: all).starts == run.starts)
+      #expect(RunReport.conditions(run).rows.contains { $0.last == run.drafterMemory })
     }
   }
 
@@ -213,7 +268,7 @@ import Testing
       }
       let error = #expect(throws: EvaluationError.self) { try RunDatabase(path: "\(path)2") }
       #expect(
-        error?.description.contains("schema: expected judgements, found that of a newer") == true)
+        error?.description.contains("schema: expected starts, found that of a newer") == true)
       #expect(throws: EvaluationError.self) { try RunDatabase(existing: "\(path)3") }
     }
   }

@@ -120,6 +120,7 @@ import Testing
       ("drafters: [none]", "drafters: expected drafters"), ("x: size", "x"),
       ("colour: 3", "colour"),
       ("by: moon", "by"),
+      ("per_category: -1", "per_category: expected 0 to 1000000, found -1"),
       ("draft_trees: [bush]", "draft-tree: expected chain"), ("repeats: 0", "repeats: expected 1"),
     ])
   func refused(line: String, message: String) throws {
@@ -133,6 +134,14 @@ import Testing
       let error = #expect(throws: (any Error).self) { try ExperimentDefinition(named: file) }
       #expect("\(error.map { "\($0)" } ?? "")".contains(message), "\(String(describing: error))")
     }
+  }
+
+  @Test("a name may have hyphens or underscores, and what a file does not say is not limited")
+  func spelling() throws {
+    let names = ["size-comparison", "size_comparison"]
+    #expect(Set(try names.map { try ExperimentDefinition(named: $0).name }) == ["size-comparison"])
+    let definition = ExperimentDefinition()
+    #expect(definition.perCategory == 0 && definition.limit == 0 && !definition.fresh)
   }
 
   @Test("the grid has every combination, once")

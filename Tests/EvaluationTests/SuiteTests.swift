@@ -110,6 +110,29 @@ import Testing
     #expect(ids(suite.selection(perCategory: 2, limit: 4)) == "1235")
   }
 
+  @Test("a limit takes the languages in turns, and what is left out is told")
+  func limitAndLanguages() throws {
+    let suite = Suite(
+      name: "s",
+      questions: zip(1..., ["en", "en", "en", "ko", "ko", "ja"]).map {
+        Question(id: "\($0)", category: $0 > 2 ? "b" : "a", language: $1, turns: ["?"])
+      })
+    func ids(_ limit: Int) -> String { suite.selection(limit: limit).map(\.id).joined() }
+    #expect((1...6).map(ids) == ["1", "14", "146", "1246", "12456", "123456"])
+    #expect(suite.caption(of: suite.questions) == nil)
+    #expect(
+      suite.caption(of: suite.selection(limit: 2))
+        == "2 of 6 questions (en 1, ko 1); none of language ja")
+    #expect(
+      suite.caption(of: suite.selection(languages: ["en"], limit: 2))
+        == "2 of 6 questions (en 2); none of language ko, ja; none of category b")
+    // As `experiment language --limit 20` asks it.
+    let multilingual = try Suite(path: "multilingual")
+    let asked = multilingual.selection(perCategory: 1, limit: 20)
+    let counts = Dictionary(grouping: asked, by: \.language).mapValues(\.count)
+    #expect(counts.count == 10 && counts.values.allSatisfy { $0 == 2 })
+  }
+
   @Test("groups are the categories in order, MT-bench after its last one, and all")
   func groups() {
     let groups = CategoryGroup.groups(of: ["writing", "stem", "writing", "qa", "rag"])

@@ -75,6 +75,9 @@ public final class AffineTreeExperiment {
     get throws { try session.database.questions(of: session.run).tooLong }
   }
 
+  /// What the drafters knew, and the order of the questions, in words.
+  public var drafterMemory: String? { session.run.drafterMemory }
+
   /// The figures of all variants, from the answers and steps that are recorded.
   /// - Throws: `EvaluationError`.
   public func figures() throws -> [AffineTreeFigures] {

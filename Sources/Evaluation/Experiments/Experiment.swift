@@ -14,6 +14,8 @@ public final class Experiment {
   private let version: String
   /// Gives a model by its name; a draft model shares the threads of its target.
   private let load: (_ name: String, _ target: Model?) throws -> Model
+  /// What of the suites was asked, where that is not everything: a line each.
+  public private(set) var selections: [String] = []
   /// The runs so far, in the order of definitions and cells.
   private var runs: [(definition: ExperimentDefinition, cell: ExperimentCell, run: StoredRun)] = []
 
@@ -38,41 +40,75 @@ public final class Experiment {
     isCancelled: @escaping () -> Bool, report: @escaping (String) -> Void
   ) throws {
     runs = []
+    selections = []
     for definition in definitions {
       let suite = try Suite(path: definition.suite)
       for target in definition.targets {
         let model = try load(target, nil)
+        let questions = try Questions(definition, suite, model)
+        if let caption = questions.caption { selections.append("\(suite.name): \(caption)") }
         var drafts: [String: Model] = [:]
         for name in definition.draftModels { drafts[name] = try load(name, model) }
         for cell in definition.cells where cell.target == target {
           let session = try record(
-            definition, cell, suite, model, drafts, isCancelled: isCancelled, report: report)
+            definition, cell, suite, questions, model, drafts, isCancelled: isCancelled,
+            report: report)
           runs.append((definition, cell, session.run))
         }
       }
     }
+    selections = selections.uniqued()
+  }
+
+  /// What is asked of a target, prompts of a length or questions as they are.
+  private struct Questions {
+    private let selected: [Question]
+    private let texts: PromptTexts?
+    /// What of the suite that is; nil for all of it.
+    let caption: String?
+
+    init(_ definition: ExperimentDefinition, _ suite: Suite, _ model: Model) throws {
+      let known = Set(suite.questions.map(\.language))
+      for language in definition.languages where !known.contains(language) {
+        throw EvaluationError.field(
+          path: definition.name, field: "languages", expected: "languages of \(suite.name)",
+          found: language)
+      }
+      let most = definition.perCategory > 0 ? definition.perCategory : nil
+      let limit = definition.limit > 0 ? definition.limit : nil
+      guard let longest = definition.promptLengths.max() else {
+        selected = suite.selection(
+          languages: definition.languages, perCategory: most, limit: limit)
+        texts = nil
+        caption = suite.caption(of: selected)
+        return
+      }
+      selected = suite.selection(languages: definition.languages, perCategory: most)
+      let texts = try PromptTexts(
+        selected, longest: longest, limit: limit, byCategory: definition.grouping == .category,
+        suite: definition.suite, encode: { model.tokens(of: $0) }, decode: { model.tokenizer.decode($0) })
+      self.texts = texts
+      caption =
+        "\(texts.texts.count) prompt\(texts.texts.count == 1 ? "" : "s") of texts of their own"
+        + (suite.caption(of: selected).map { ", from \($0)" } ?? "")
+    }
+
+    func asked(_ length: Int?) throws -> [Question] {
+      try length.flatMap { try texts?.prompts(of: $0) } ?? selected
+    }
   }
 
   private func record(
-    _ definition: ExperimentDefinition, _ cell: ExperimentCell, _ suite: Suite, _ model: Model,
-    _ drafts: [String: Model], isCancelled: @escaping () -> Bool,
-    report: @escaping (String) -> Void
+    _ definition: ExperimentDefinition, _ cell: ExperimentCell, _ suite: Suite,
+    _ questions: Questions, _ model: Model, _ drafts: [String: Model],
+    isCancelled: @escaping () -> Bool, report: @escaping (String) -> Void
   ) throws -> RunSession {
-    var selected = suite.selection(
-      languages: definition.languages, perCategory: definition.perCategory,
-      limit: definition.limit > 0 ? definition.limit : nil)
-    guard !selected.isEmpty else {
-      throw EvaluationError.field(
-        path: definition.name, field: "languages", expected: "languages of \(suite.name)",
-        found: definition.languages.joined(separator: ", "))
-    }
-    if let length = cell.promptLength {
-      selected = try Self.prompts(selected, length: length, model: model)
-    }
+    let selected = try questions.asked(cell.promptLength)
     let settings = BenchmarkSettings(
       promptForm: cell.promptLength != nil ? .text : PromptForm(for: model),
       maxTokens: cell.maxTokens,
-      sampling: try SamplingParameters(temperature: cell.temperature, seed: definition.seed))
+      sampling: try SamplingParameters(temperature: cell.temperature, seed: definition.seed),
+      drafterMemory: DrafterMemory(isFresh: definition.fresh))
     let configurations = try definition.arms.map { arm in
       var choice = try NamedDrafter(arm.drafter).choice(
         draftModel: arm.draftModel.flatMap { drafts[$0] })
@@ -92,45 +128,26 @@ public final class Experiment {
           .joined(separator: " "),
       suite: cell.promptLength.map { "\(suite.name), prompts of \($0) tokens" } ?? suite.name,
       suiteSHA256: try suite.checksum() + (cell.promptLength.map { ", \($0) tokens" } ?? ""),
-      drafters: configurations.map(\.name), promptForm: settings.promptForm,
+      questionsSHA256: try selected.checksum(), selection: questions.caption,
+      drafterMemory: settings.drafterMemory, drafters: configurations.map(\.name), promptForm: settings.promptForm,
       maxTokens: cell.maxTokens, temperature: cell.temperature, seed: definition.seed,
       threads: model.transformer.pool.threads, instructionSet: ComputePool.instructionSet,
       version: version, date: Date.now.formatted(.iso8601))
-    let questions = Shard.whole.questions(of: selected)
+    let numbered = Shard.whole.questions(of: selected)
     let session = try RunSession(
-      database, conditions: conditions, command: command, questions: questions)
+      database, conditions: conditions, command: command, questions: numbered)
     let run = try BenchmarkRun(
       model: model, drafters: configurations, settings: settings, questions: selected)
     run.isCancelled = isCancelled
     let place = runs.count + 1
-    try run.record(questions, repetitions: definition.repeats, session: session) {
+    try run.record(numbered, repetitions: definition.repeats, session: session) {
       report("\(definition.name), run \(place): \($0)")
     }
     return session
   }
 
-  /// Real text cut to a length: each question's own, then that of the questions after it.
-  static func prompts(_ questions: [Question], length: Int, model: Model) throws -> [Question] {
-    let texts = questions.map { $0.turns.joined(separator: "\n\n") }
-    return try questions.indices.map { start in
-      var tokens: [Int32] = []
-      for offset in 0... {
-        tokens += model.tokens(of: texts[(start + offset) % texts.count] + "\n\n")
-        if tokens.count >= length { break }
-      }
-      var text = model.tokenizer.decode(Array(tokens.prefix(length)))
-      // Cut within a character it would end in U+FFFD.
-      while text.last == "\u{FFFD}" { text.removeLast() }
-      guard text.contains(where: { !$0.isWhitespace }) else {
-        throw EvaluationError.field(
-          path: questions[start].id, field: "prompt_lengths", expected: "more tokens",
-          found: "\(length)")
-      }
-      var question = questions[start]
-      question.turns = [text]
-      return question
-    }
-  }
+  /// What drafters knew, and the order of the questions, in words: a line each.
+  public var drafterMemory: [String] { runs.compactMap(\.run.drafterMemory).uniqued() }
 
   /// The table: for every run plain decoding and each arm, for all questions, or for each language
   /// or category where that is wanted.
@@ -165,6 +182,8 @@ public final class Experiment {
 
   private struct Report: Encodable {
     var definitions: [ExperimentDefinition]
+    /// Of each run, in the order of the rows.
+    var conditions: [BenchmarkConditions]
     var rows: [ExperimentRow]
   }
 
@@ -177,7 +196,8 @@ public final class Experiment {
     encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     try AtomicFile.write(
-      try encoder.encode(Report(definitions: definitions, rows: rows)),
+      try encoder.encode(
+        Report(definitions: definitions, conditions: runs.map(\.run.conditions), rows: rows)),
       to: "\(folder)/results.json")
     let plots = ExperimentPlots(definitions, rows: rows, folder: folder)
     let (sections, problems) = try plots.draw()

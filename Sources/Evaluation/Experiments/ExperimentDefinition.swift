@@ -13,15 +13,16 @@ import ModelFiles
 ///     drafters: [prompt-lookup]     # a trained one with its folder: eagle=FOLDER
 ///     draft_trees: []               # the drafter's own
 ///     draft_lengths: [1, 2, 4, 8]   # none leaves it to the controller
-///     prompt_lengths: []            # tokens; none takes the questions as they are
+///     prompt_lengths: []            # tokens of real text; none takes the questions as they are
 ///     max_tokens: [128]
 ///     temperatures: [0]
 ///     seed: 0
 ///     suite: multilingual/en
 ///     languages: []                 # of the suite; none takes all
-///     per_category: 1
-///     limit: 0                      # all
-///     repeats: 3
+///     per_category: 0               # the most of each category and language; 0 takes all
+///     limit: 0                      # the most in all, the languages in turns; 0 takes all
+///     repeats: 1
+///     fresh: false                  # whether drafters begin anew at each question
 public struct ExperimentDefinition: Codable, Sendable, Equatable {
   /// What a plot has from left to right.
   public enum Axis: String, Codable, Sendable, CaseIterable {
@@ -61,9 +62,10 @@ public struct ExperimentDefinition: Codable, Sendable, Equatable {
   public var seed: UInt64 = 0
   public var suite = "multilingual/en"
   public var languages: [String] = []
-  public var perCategory = 1
+  public var perCategory = 0
   public var limit = 0
   public var repeats = 1
+  public var fresh = false
 
   private enum CodingKeys: String, CodingKey {
     case name, title, x, by, targets
@@ -75,7 +77,7 @@ public struct ExperimentDefinition: Codable, Sendable, Equatable {
     case maxTokens = "max_tokens"
     case temperatures, seed, suite, languages
     case perCategory = "per_category"
-    case limit, repeats
+    case limit, repeats, fresh
   }
 
   public init() {}
@@ -104,8 +106,10 @@ public struct ExperimentDefinition: Codable, Sendable, Equatable {
       .map { String($0.dropLast(5)) }.sorted()
   }
 
+  /// Of a file, or of one that comes with Nunchi: `size_comparison` is `size-comparison`.
   private static func path(_ name: String) -> String? {
-    [name, folder?.appendingPathComponent("\(name).yaml").path].compactMap { $0 }.first {
+    let shipped = "\(name.replacingOccurrences(of: "_", with: "-")).yaml"
+    return [name, folder?.appendingPathComponent(shipped).path].compactMap { $0 }.first {
       FileManager.default.fileExists(atPath: $0)
         && ($0.hasSuffix(".yaml") || KeptInputs.isStream($0))
     }
@@ -127,7 +131,7 @@ public struct ExperimentDefinition: Codable, Sendable, Equatable {
     }
     for (field, values, range) in [
       ("draft_lengths", draftLengths, 0...128), ("prompt_lengths", promptLengths, 1...100_000),
-      ("max_tokens", maxTokens, 1...100_000), ("per_category", [perCategory], 1...1_000_000),
+      ("max_tokens", maxTokens, 1...100_000), ("per_category", [perCategory], 0...1_000_000),
       ("limit", [limit], 0...1_000_000), ("repeats", [repeats], 1...1000),
     ] {
       if let value = values.first(where: { !range.contains($0) }) {

@@ -1,3 +1,4 @@
+import Foundation
 import Nunchi
 
 /// One way of decoding in one cell of an experiment, for all its questions or those of one group.
@@ -25,6 +26,8 @@ public struct ExperimentRow: Sendable, Equatable, Codable {
   /// P₁: the share of passes that accepted a token or more.
   public var firstAcceptance: Double
   public var acceptanceLength: Double
+  /// Tokens of an answer, the mean; `maxTokens` is the most that it may have.
+  public var generatedTokens: Double
   public var tokensPerSecond: Double
   public var charactersPerSecond: Double
   public var fertility: Double
@@ -61,6 +64,8 @@ public struct ExperimentRow: Sendable, Equatable, Codable {
     acceptanceRate = figures.draftAcceptanceRate
     firstAcceptance = figures.perPositionRates.first ?? 0
     acceptanceLength = figures.acceptanceLength
+    generatedTokens =
+      Double(figures.tokens) / Double(max(1, records.reduce(0) { $0 + $1.turns.count }))
     tokensPerSecond = figures.tokensPerSecond
     charactersPerSecond = figures.charactersPerSecond
     fertility = figures.fertility
@@ -76,18 +81,29 @@ public struct ExperimentRow: Sendable, Equatable, Codable {
   /// The columns of the table; those of the draft/target kit come first.
   static let columns = [
     "experiment", "prompt_length", "max_tokens", "n", "method", "time", "time_std",
-    "acceptance_rate", "target", "drafter", "draft_model", "draft_tree", "temperature", "group",
-    "speedup", "speedup_low", "speedup_high", "acceptance_length", "first_acceptance",
-    "tokens_per_second", "characters_per_second", "tokens_per_character", "draft_share",
-    "draft_cost", "identical",
+    "acceptance_rate", "generated_tokens", "target", "drafter", "draft_model", "draft_tree",
+    "temperature", "group", "speedup", "speedup_low", "speedup_high", "acceptance_length",
+    "first_acceptance", "tokens_per_second", "characters_per_second", "tokens_per_character",
+    "draft_share", "draft_cost", "identical",
   ]
 
+  /// The kit's name of an experiment: `prompt_length`, `max_tokens`, `n_value`; any other is written
+  /// as it writes them.
+  private var kitName: String {
+    experiment == "draft-length"
+      ? "n_value" : experiment.replacingOccurrences(of: "-", with: "_")
+  }
+
+  /// The values of the columns, the kit's as the kit has them: `Normal` drafts nothing, so its `n`
+  /// and `acceptance_rate` are empty.
   var cells: [String] {
     func number(_ value: Double) -> String { "\((value * 1e6).rounded() / 1e6)" }
+    let isPlain = method == "plain"
     return [
-      experiment, promptLength.map(String.init) ?? "", "\(maxTokens)", n.map(String.init) ?? "",
-      method, number(time), number(timeDeviation), number(acceptanceRate), target, drafter,
-      draftModel ?? "", draftTree ?? "", "\(temperature)", group ?? "", number(speedup),
+      kitName, promptLength.map(String.init) ?? "", "\(maxTokens)",
+      isPlain ? "" : n.map(String.init) ?? "", isPlain ? "Normal" : "Speculative", number(time),
+      number(timeDeviation), isPlain ? "" : number(acceptanceRate), number(generatedTokens), target,
+      drafter, draftModel ?? "", draftTree ?? "", "\(temperature)", group ?? "", number(speedup),
       number(speedupInterval?.low ?? speedup), number(speedupInterval?.high ?? speedup),
       number(acceptanceLength), number(firstAcceptance), number(tokensPerSecond),
       number(charactersPerSecond), number(fertility), number(draftShare), number(draftCost),

@@ -422,6 +422,9 @@ public struct RunReport {
     var rows = [
       ["model", conditions.model], ["model's SHA-256", conditions.modelSHA256 ?? "–"],
       ["suite", conditions.suite], ["suite's SHA-256", conditions.suiteSHA256],
+      ["questions", conditions.selection ?? "all of the suite"],
+      ["questions' SHA-256", conditions.questionsSHA256 ?? "–"],
+      ["drafters' memory", run.drafterMemory ?? "–"],
       ["drafters", conditions.drafters.joined(separator: ", ")],
       ["prompts", conditions.promptForm.rawValue], ["most tokens", "\(conditions.maxTokens)"],
       ["temperature", "\(conditions.temperature)"], ["seed", "\(conditions.seed)"],

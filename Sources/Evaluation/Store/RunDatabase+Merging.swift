@@ -54,6 +54,9 @@ extension RunDatabase {
             row["too_long"],
           ])
       }
+      for start in run.starts {
+        try connection.begin(start, run: id)
+      }
       for (token, bytes) in try other.tokens(of: run) {
         try connection.execute(
           sql: "INSERT INTO token (run, id, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",

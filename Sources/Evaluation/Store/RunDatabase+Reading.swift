@@ -15,6 +15,9 @@ public struct StoredRun: Sendable, Equatable {
   public let costs: [VerificationCosts.Point]
   /// Bytes.
   public let peakMemory: Int?
+  /// Where drafters began anew, repetition by repetition, in the suite's order; empty where they do
+  /// so at each question.
+  public let starts: [AskedQuestion]
 
   /// Plain decoding, then what it is compared with.
   public var configurations: [String] {
@@ -81,10 +84,22 @@ extension RunDatabase {
   }
 
   private func run(_ row: RunRow) throws -> StoredRun {
-    StoredRun(
+    let starts = try read {
+      try Row.fetchAll(
+        $0,
+        sql: """
+          SELECT start.question, start.repetition FROM start
+          JOIN question ON question.run = start.run AND question.id = start.question
+          WHERE start.run = ? ORDER BY start.repetition, question.number
+          """, arguments: [row.id])
+    }
+    return StoredRun(
       id: row.id, key: row.key, conditions: try json(row.conditions, "run.conditions"),
       command: try json(row.command, "run.command"), costs: try json(row.costs, "run.costs"),
-      peakMemory: row.peakMemory)
+      peakMemory: row.peakMemory,
+      starts: starts.map {
+        AskedQuestion(question: $0["question"], repetition: $0["repetition"])
+      })
   }
 
   private func json<Value: Decodable>(_ text: String, _ field: String) throws -> Value {

@@ -191,6 +191,18 @@ public final class RunDatabase: Sendable {
             (judge, version, question, turn, first, ifnull(second, ''));
           """)
     }
+    migrator.registerMigration("starts") { database in
+      try database.execute(
+        sql: """
+          -- Where drafters began anew, where that is not at each question.
+          CREATE TABLE start (
+            run INTEGER NOT NULL REFERENCES run (id),
+            repetition INTEGER NOT NULL,
+            question TEXT NOT NULL,
+            PRIMARY KEY (run, repetition, question)
+          ) STRICT, WITHOUT ROWID;
+          """)
+    }
     return migrator
   }()
 }

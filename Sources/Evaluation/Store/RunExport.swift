@@ -105,8 +105,19 @@ public struct RunExport {
       "question", "category", "language", "turn", "repetition", "configuration", "prompt_tokens",
       "tokens", "characters", "rounds", "drafted", "accepted", "acceptance_length",
       "prompt_seconds", "seconds", "tokens_per_second", "draft_seconds", "verify_seconds",
-      "first_difference",
+      "first_difference", "fresh_drafters",
     ])
+    let starts = Set(run.starts)
+    func isFresh(_ record: QuestionRecord, _ turn: Int) -> Bool? {
+      switch run.conditions.drafterMemory {
+      case nil: nil
+      case .question: turn == 0
+      case .repetition:
+        turn == 0
+          && starts.contains(
+            AskedQuestion(question: record.question, repetition: record.repetition))
+      }
+    }
     for record in try database.records(of: run) {
       for (turn, answer) in record.turns.enumerated() {
         let figures = answer.statistics
@@ -119,6 +130,7 @@ public struct RunExport {
           "\(figures.generationSeconds)", "\(figures.tokensPerSecond)",
           "\(figures.draftSeconds)", "\(figures.verifySeconds)",
           answer.mismatch.map { "\($0.index)" } ?? "",
+          isFresh(record, turn).map { "\($0)" } ?? "",
         ])
       }
     }

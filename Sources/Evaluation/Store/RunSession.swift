@@ -10,8 +10,8 @@ public final class RunSession {
   private let lock: FileLock?
   private var known: Set<Int32> = []
 
-  /// Begins a run, or goes on with the one that has the same conditions. Turns that not every
-  /// configuration has answered begin anew, so that all of a turn is measured together.
+  /// Begins a run, or goes on with the one that has the same conditions. A question that not every
+  /// configuration has answered to its end begins anew.
   /// - Throws: `EvaluationError` when another process writes to the run.
   public init(
     _ database: RunDatabase, conditions: BenchmarkConditions, command: [String],
@@ -48,9 +48,11 @@ public final class RunSession {
       }
       try connection.execute(
         sql: """
-          DELETE FROM answer WHERE run = ? AND (question, turn, repetition) IN (
-            SELECT question, turn, repetition FROM answer WHERE run = ?
-            GROUP BY question, turn, repetition HAVING count(*) < ?)
+          DELETE FROM answer WHERE run = ? AND (question, repetition) IN (
+            SELECT question, repetition FROM answer
+            JOIN question ON question.run = answer.run AND question.id = answer.question
+            WHERE answer.run = ? GROUP BY question, repetition
+            HAVING count(*) < ? * json_array_length(question.turns))
           """, arguments: [id, id, 1 + conditions.drafters.count])
     }
     guard let run = try database.run(key: key) else {
@@ -59,17 +61,20 @@ public final class RunSession {
     self.run = run
   }
 
-  /// What plain decoding has answered so far, turn by turn.
-  public func answers(to question: Question, repetition: Int) throws -> [String] {
-    try database.read { connection in
-      try String.fetchAll(
-        connection,
-        sql: """
-          SELECT text FROM answer
-          WHERE run = ? AND question = ? AND repetition = ? AND configuration = ? ORDER BY turn
-          """,
-        arguments: [run.id, question.id, repetition, BenchmarkConfiguration.plain.name])
+  /// The questions that are answered.
+  public func answered() throws -> Set<AskedQuestion> {
+    let rows = try database.read { connection in
+      try Row.fetchAll(
+        connection, sql: "SELECT DISTINCT question, repetition FROM answer WHERE run = ?",
+        arguments: [run.id])
     }
+    return Set(
+      rows.map { AskedQuestion(question: $0["question"], repetition: $0["repetition"]) })
+  }
+
+  /// Notes that drafters begin anew at a question.
+  public func begin(_ question: AskedQuestion) throws {
+    try database.write { try $0.begin(question, run: run.id) }
   }
 
   /// Adds an answer with its steps, whole or not at all.
@@ -122,6 +127,13 @@ public final class RunSession {
 }
 
 extension Database {
+  func begin(_ question: AskedQuestion, run: Int64) throws {
+    try execute(
+      sql: """
+        INSERT INTO start (run, repetition, question) VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+        """, arguments: [run, question.repetition, question.question])
+  }
+
   /// Adds an answer and its steps.
   func insert(_ answer: Answer, run: Int64) throws {
     let key = answer.key
