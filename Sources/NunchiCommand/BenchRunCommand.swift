@@ -238,7 +238,8 @@ extension BenchCommand {
         suiteSHA256: try suite.checksum(), questionsSHA256: try selected.checksum(),
         selection: suite.caption(of: selected), drafters: [], promptForm: .chat,
         maxTokens: maxTokens, temperature: temperature, seed: seed, threads: 0,
-        instructionSet: "the server's", version: RootCommand.configuration.version, date: Date.now.formatted(.iso8601))
+        instructionSet: "the server's", version: RootCommand.configuration.version,
+        date: Date.now.formatted(.iso8601))
       let session = try RunSession(
         database, conditions: conditions, command: CommandLine.arguments, questions: questions)
       let benchmark = EndpointBenchmark(

@@ -244,7 +244,8 @@ extension CommandTests {
         #expect(run.code == 0, "\(run.errors)")
         let lines = run.output.split(separator: "\n")
         #expect(lines.first?.contains("2 of 2 questions, at most 16 tokens") == true)
-        #expect(lines.dropFirst().first?.hasPrefix("drafters begin anew in each repetition") == true)
+        #expect(
+          lines.dropFirst().first?.hasPrefix("drafters begin anew in each repetition") == true)
         #expect(run.errors.contains("suite.jsonl: 2 of 3 questions"))
         // The conditions, what drafters knew, the columns, two categories with a group and overall,
         // and the regrets.

@@ -18,9 +18,11 @@ enum EvaluationModel {
 @Suite struct DrafterMemoryTests {
   /// The last question is the first one again, under another name.
   private static let questions = [
-    Question(id: "1", category: "a", turns: ["Name three rivers and the towns on them.", "Go on."]),
+    Question(
+      id: "1", category: "a", turns: ["Name three rivers and the towns on them.", "Go on."]),
     Question(id: "2", category: "a", turns: ["Count: one two three one two three one two"]),
-    Question(id: "3", category: "a", turns: ["Name three rivers and the towns on them.", "Go on."]),
+    Question(
+      id: "3", category: "a", turns: ["Name three rivers and the towns on them.", "Go on."]),
   ]
 
   /// With a fixed length nothing depends on time, so every figure but the times is the same again.

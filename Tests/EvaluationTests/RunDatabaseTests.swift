@@ -112,7 +112,8 @@ import Testing
       let first = AskedQuestion(question: "1", repetition: 0)
       let second = AskedQuestion(question: "1", repetition: 1)
       let taken = AskedQuestion(question: "2", repetition: 1)
-      let said = "drafters begin anew in each repetition and learn from question to question, in "
+      let said =
+        "drafters begin anew in each repetition and learn from question to question, in "
         + "the suite's order"
       #expect(try begun(path, [second, first]).run.starts == [first, second])
       #expect(try begun(path, []).run.drafterMemory == said)

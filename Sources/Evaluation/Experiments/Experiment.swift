@@ -86,7 +86,8 @@ public final class Experiment {
       selected = suite.selection(languages: definition.languages, perCategory: most)
       let texts = try PromptTexts(
         selected, longest: longest, limit: limit, byCategory: definition.grouping == .category,
-        suite: definition.suite, encode: { model.tokens(of: $0) }, decode: { model.tokenizer.decode($0) })
+        suite: definition.suite, encode: { model.tokens(of: $0) },
+        decode: { model.tokenizer.decode($0) })
       self.texts = texts
       caption =
         "\(texts.texts.count) prompt\(texts.texts.count == 1 ? "" : "s") of texts of their own"
@@ -129,7 +130,8 @@ public final class Experiment {
       suite: cell.promptLength.map { "\(suite.name), prompts of \($0) tokens" } ?? suite.name,
       suiteSHA256: try suite.checksum() + (cell.promptLength.map { ", \($0) tokens" } ?? ""),
       questionsSHA256: try selected.checksum(), selection: questions.caption,
-      drafterMemory: settings.drafterMemory, drafters: configurations.map(\.name), promptForm: settings.promptForm,
+      drafterMemory: settings.drafterMemory, drafters: configurations.map(\.name),
+      promptForm: settings.promptForm,
       maxTokens: cell.maxTokens, temperature: cell.temperature, seed: definition.seed,
       threads: model.transformer.pool.threads, instructionSet: ComputePool.instructionSet,
       version: version, date: Date.now.formatted(.iso8601))
