@@ -43,7 +43,7 @@ demo: setup build ## Decodes plainly and speculatively, side by side, on SmolLM2
 
 test: setup-tests lint build-tests fetch example run-tests ## Runs the test suite (98 MB model)
 
-test-all: setup-tests lint build-tests fetch-all example run-tests test-slurm ## Runs it with all models (2 GB), and with Slurm
+test-all: setup-tests lint build-tests fetch-all example run-tests test-slurm ## All models: 2 GB
 
 test-slurm: setup build fetch ## Tests Scripts/slurm on a Slurm of one machine (root, 4 minutes)
 	Scripts/slurm/test.sh

@@ -1,7 +1,7 @@
 import Foundation
 
-/// The folders of files that come with a target of this package. A program without them works as far
-/// as it needs none, where `Bundle.module` would end it.
+/// The folders of files that come with a target of this package. A program without them works as
+/// far as it needs none, where `Bundle.module` would end it.
 public enum ResourceFolder {
   /// The name that SwiftPM gives the folder.
   public static func name(of target: String) -> String { "nunchi_\(target).\(ending)" }

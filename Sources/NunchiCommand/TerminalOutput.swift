@@ -3,9 +3,9 @@ import Foundation
 import ModelFiles
 import Synchronization
 
-/// Writes to standard output at once, in place of Swift's own `print`, which hides errors. A command
-/// that cannot write its results ends, with one line on standard error unless nobody reads the
-/// results any more.
+/// Writes to standard output at once, in place of Swift's own `print`, which hides errors. A
+/// command that cannot write its results ends, with one line on standard error unless nobody reads
+/// the results any more.
 func print(_ items: Any..., separator: String = " ", terminator: String = "\n") {
   writeOut(items.map { "\($0)" }.joined(separator: separator) + terminator)
 }

@@ -8,8 +8,8 @@ extension TrainedDrafterShelf {
     ResourceFolder.url(of: "NunchiDrafters")?.appendingPathComponent("TrainedDrafters").path
   }
 
-  /// Adds the drafters that come with Nunchi, so that `auto` drafts with them. Without them it drafts
-  /// with what needs no training.
+  /// Adds the drafters that come with Nunchi, so that `auto` drafts with them. Without them it
+  /// drafts with what needs no training.
   public static func addShippedDrafters() {
     if let shipped { add(shipped) }
   }

@@ -127,8 +127,7 @@ extension CommandTests {
           """
           set -e
           cd '\(folder.path)'
-          echo '{"id":"1","conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}' \
-            > want
+          echo '{"conversations":[{"from":"human","value":"a"},{"from":"gpt","value":"b"}]}' > want
           merge() { $NUNCHI data merge want --output "$@"; }
           echo old > target; ln -s target link; merge link
           test -L link; cmp target want
