@@ -9,19 +9,24 @@ package struct ChildProcess {
   var environment: [String: String]
   /// Given on standard input: at most a pipe's buffer, some kilobytes.
   var input: String
+  /// Asked again and again: whether the program is to be ended.
+  var isCancelled: () -> Bool
 
   package init(
     program: String, arguments: [String], purpose: String,
-    environment: [String: String] = ProcessInfo.processInfo.environment, input: String = ""
+    environment: [String: String] = ProcessInfo.processInfo.environment, input: String = "",
+    isCancelled: @escaping () -> Bool = { false }
   ) {
     self.program = program
     self.arguments = arguments
     self.purpose = purpose
     self.environment = environment
     self.input = input
+    self.isCancelled = isCancelled
   }
 
   package struct Result {
+    /// The exit code, or 128 and the number of the signal that ended it.
     package var status: Int32
     /// The end of what the program wrote to standard error.
     package var errors: String
@@ -31,34 +36,32 @@ package struct ChildProcess {
 
   /// Runs the program to its end and gives its standard output to `receive`, piece by piece.
   /// When that throws, the program is ended and the error passed on.
+  /// - Throws: `CancellationError` too.
   func run(receive: (UnsafeRawBufferPointer) throws -> Void) throws -> Result {
-    let process = Process()
-    process.executableURL = try executable()
-    process.arguments = arguments
-    process.environment = environment
-    let output = Pipe()
-    let input = Pipe()
+    let path = try executable()
     let errors = try TemporaryFile()
-    process.standardOutput = output
-    process.standardInput = input
-    process.standardError = errors.handle
+    var (input, output) = try SpawnedProcess.apart { (try ProgramPipe(), try ProgramPipe()) }
     // Before the start, while the pipe's reading end is open here and cannot break.
-    try input.fileHandleForWriting.write(contentsOf: Data(self.input.utf8))
+    try input.writing?.write(contentsOf: Data(self.input.utf8))
+    input.writing = nil
+    let process = try SpawnedProcess(
+      path: path, arguments: arguments, environment: environment,
+      input: input.reading.fileDescriptor,
+      output: output.writing?.fileDescriptor ?? STDOUT_FILENO,
+      errors: errors.handle.fileDescriptor)
+    output.writing = nil
     do {
-      try process.run()
+      try read(from: output.reading.fileDescriptor, receive)
+      let status = try process.wait(check: checkCancellation)
+      return Result(status: status ?? 0, errors: errors.tail())
     } catch {
-      throw ModelFileError.unreadable(path: program, reason: "cannot be run: \(error)")
-    }
-    try? input.fileHandleForWriting.close()
-    do {
-      try read(from: output.fileHandleForReading.fileDescriptor, receive)
-    } catch {
-      process.terminate()
-      process.waitUntilExit()
+      process.end()
       throw error
     }
-    process.waitUntilExit()
-    return Result(status: process.terminationStatus, errors: errors.tail())
+  }
+
+  private func checkCancellation() throws {
+    if isCancelled() { throw CancellationError() }
   }
 
   /// Runs the program and gives its whole standard output, which is short.
@@ -73,6 +76,9 @@ package struct ChildProcess {
   ) throws {
     try withUnsafeTemporaryAllocation(byteCount: Self.chunk, alignment: 16) { buffer in
       while true {
+        try checkCancellation()
+        var ready = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&ready, 1, 100) > 0 else { continue }
         let count = Foundation.read(descriptor, buffer.baseAddress, buffer.count)
         if count > 0 {
           try receive(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
@@ -86,11 +92,11 @@ package struct ChildProcess {
     }
   }
 
-  private func executable() throws -> URL {
+  private func executable() throws -> String {
     guard let path = Self.find(program, environment: environment) else {
       throw ModelFileError.missingProgram(name: program, purpose: purpose)
     }
-    return URL(fileURLWithPath: path)
+    return path
   }
 
   /// Where the program lies in PATH.
@@ -98,6 +104,37 @@ package struct ChildProcess {
     (environment["PATH"] ?? "/usr/bin:/bin").split(separator: ":").lazy
       .map { "\($0)/\(program)" }
       .first { FileManager.default.isExecutableFile(atPath: $0) }
+  }
+}
+
+/// The two ends of a pipe, which programs that are started meanwhile do not inherit. An end is
+/// closed with the last reference to it.
+private struct ProgramPipe {
+  var reading: FileHandle
+  var writing: FileHandle?
+
+  init() throws {
+    var ends: [Int32] = [-1, -1]
+    let result = pipe(&ends)
+    guard result == 0 else {
+      throw ModelFileError.unreadable(path: "a pipe", reason: String(cString: strerror(errno)))
+    }
+    reading = try FileHandle(aboveStandard: ends[0])
+    writing = try FileHandle(aboveStandard: ends[1])
+  }
+}
+
+extension FileHandle {
+  /// Takes a descriptor over, and has another for it that is none of the standard ones:
+  /// a process that was started without those has 0, 1 and 2 to give.
+  fileprivate convenience init(aboveStandard descriptor: Int32) throws {
+    let moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+    let reason = errno
+    Foundation.close(descriptor)
+    guard moved >= 0 else {
+      throw ModelFileError.unreadable(path: "a pipe", reason: String(cString: strerror(reason)))
+    }
+    self.init(fileDescriptor: moved, closeOnDealloc: true)
   }
 }
 
@@ -113,7 +150,7 @@ private struct TemporaryFile {
       throw ModelFileError.unreadable(path: folder, reason: String(cString: strerror(errno)))
     }
     unlink(template)
-    handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    handle = try FileHandle(aboveStandard: descriptor)
   }
 
   func tail() -> String {
