@@ -117,7 +117,8 @@ let package = Package(
       name: "DrafterTests", dependencies: drafting + ["Losslessness"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
-      name: "NunchiTests", dependencies: library + ["Losslessness", "NunchiDrafters"],
+      name: "NunchiTests",
+      dependencies: library + ["AnsweringServer", "Losslessness", "NunchiDrafters"],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(
       name: "DrafterTrainingTests",
@@ -132,6 +133,7 @@ let package = Package(
         .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: strict),
-    .testTarget(name: "CommandTests", swiftSettings: strict),
+    .testTarget(
+      name: "CommandTests", dependencies: ["AnsweringServer"], swiftSettings: strict),
   ]
 )

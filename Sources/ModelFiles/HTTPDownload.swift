@@ -1,36 +1,32 @@
 import Foundation
 
-/// One file from an address, with `curl`: it knows proxies, redirects and certificates, and its
-/// output is a pipe, so that it ends when this process does.
+/// One file from an address, over as many connections as it takes.
 struct HTTPDownload {
   var fetcher: ModelFetcher
-  var entry: CatalogueEntry
-  var url: String
-  /// A bearer token, which curl sends to the address's own host only.
-  var token: String?
+  var file: ExpectedFile
+  var address: WebAddress
 
-  /// Appends what is missing to the part file, over as many connections as it takes.
+  /// Appends what is missing to the part file.
   func run(into part: PartFile, report: ModelFetcher.Report) throws {
-    let total = try entry.size ?? announcedSize()
+    let total = try file.size ?? announcedSize()
     if let total, part.size > total { try part.truncate(to: 0) }
-    if let total { try fetcher.checkSpace(for: total - part.size) }
+    if let total { try fetcher.checkSpace(for: total - part.size, in: file.folder) }
     var best = part.size
-    var failures = 0
+    var attempts = Attempts(fetcher: fetcher, source: address.name)
     while part.size != total {
       switch try transfer(into: part, total: total, report: report) {
       case .complete where total == nil || part.size == total: return
       case .noRange:
         // The server cannot go on in the middle, or has another file now.
         try part.truncate(to: 0)
-        try count(&failures, reason: "the server cannot resume")
+        try attempts.failed("the server cannot resume", wait: false)
       case .complete:
-        try count(
-          &failures, reason: "expected \(total ?? 0) bytes, found the end at \(part.size)",
-          wait: part.size <= best)
+        try attempts.failed(
+          "expected \(total ?? 0) bytes, found the end at \(part.size)", wait: part.size <= best)
       case .interrupted(let reason):
-        if part.size > best { failures = 0 }
+        if part.size > best { attempts.succeeded() }
         best = max(best, part.size)
-        try count(&failures, reason: reason, wait: true)
+        try attempts.failed(reason, wait: true)
       }
     }
   }
@@ -43,30 +39,19 @@ struct HTTPDownload {
     case interrupted(reason: String)
   }
 
-  /// Counts an attempt that did not complete the file; gives up after too many.
-  private func count(_ failures: inout Int, reason: String, wait: Bool = false) throws {
-    failures += 1
-    guard failures < fetcher.attempts else {
-      throw ModelFileError.download(source: url, reason: "\(reason) (\(failures) attempts)")
-    }
-    guard wait else { return }
-    let delay = min(fetcher.retryDelay * (1 << min(failures - 1, 10)), .seconds(30))
-    Thread.sleep(forTimeInterval: delay / .seconds(1))
-  }
-
   private func transfer(
     into part: PartFile, total: Int?, report: ModelFetcher.Report
   ) throws -> Outcome {
     let start = part.size
     report(.downloading, start, total)
-    let curl = curl(
-      ["--output", "-", "--write-out", "%{stderr}\n%{http_code}"]
+    let curl = try curl(
+      ["--fail", "--output", "-", "--write-out", "%{stderr}\n%{http_code}"]
         + (start > 0 ? ["--continue-at", "\(start)"] : []))
     let result = try curl.run { bytes in
       if let total, part.size + bytes.count > total {
         part.remove()
         throw ModelFileError.download(
-          source: url, reason: "expected \(total) bytes, found more")
+          source: address.name, reason: "expected \(total) bytes, found more")
       }
       try part.append(bytes)
       report(.downloading, part.size, total)
@@ -83,17 +68,21 @@ struct HTTPDownload {
     case 0: return .complete
     case 33: return .noRange
     case 22 where code == 416 && resumed: return .noRange
-    case 22 where code >= 500 || [408, 425, 429].contains(code):
+    case 22 where Curl.isTransient(status: code): return .interrupted(reason: reason)
+    case let status where Curl.isTransient(exitCode: status):
       return .interrupted(reason: reason)
-    // No host, no connection, a short answer, a timeout, an empty answer, a broken line.
-    case 5, 6, 7, 16, 18, 28, 35, 52, 55, 56, 92: return .interrupted(reason: reason)
-    default: throw ModelFileError.download(source: url, reason: reason)
+    default: throw ModelFileError.download(source: address.name, reason: reason)
     }
   }
 
   /// The size that the server announces, if it does.
   private func announcedSize() throws -> Int? {
-    let (result, text) = try curl(["--head"]).output()
+    if case .hub(let reference, let commit, let client) = address {
+      return try client.content(
+        of: client.address(of: reference, commit: commit), for: reference
+      ).size
+    }
+    let (result, text) = try curl(["--fail", "--head"]).output()
     guard result.status == 0 else { return nil }
     let lengths = text.split(whereSeparator: \.isNewline).compactMap { line -> Int? in
       let field = line.split(separator: ":", maxSplits: 1)
@@ -104,17 +93,28 @@ struct HTTPDownload {
     return lengths.last.flatMap { $0 > 0 ? $0 : nil }
   }
 
-  private func curl(_ arguments: [String]) -> ChildProcess {
-    ChildProcess(
-      program: "curl",
-      arguments: [
-        "--silent", "--show-error", "--fail", "--location", "--globoff",
-        "--proto", "=http,https", "--proto-redir", "=http,https",
-        "--connect-timeout", "30", "--speed-limit", "1", "--speed-time", "60",
-        // The token comes on standard input: arguments can be seen by other users.
-        "--header", "@-", "--url", url,
-      ] + arguments,
-      purpose: "to download models", environment: fetcher.environment,
-      input: token.map { "Authorization: Bearer \($0)\n" } ?? "")
+  private func curl(_ arguments: [String]) throws -> ChildProcess {
+    switch address {
+    case .url(let url): return Curl(url: url).process(arguments, fetcher: fetcher)
+    case .hub(let reference, let commit, let client):
+      let content = try client.content(
+        of: client.address(of: reference, commit: commit), for: reference)
+      return Curl(url: content.url, token: content.token).process(arguments, fetcher: fetcher)
+    }
+  }
+}
+
+/// Where a file can be asked for.
+enum WebAddress {
+  case url(String)
+  /// A file of the hub, at a commit or at the name's revision.
+  case hub(HubReference, commit: String?, HubClient)
+
+  /// What errors call it: the addresses that the hub sends us to hold secrets.
+  var name: String {
+    switch self {
+    case .url(let url): url
+    case .hub(let reference, _, _): reference.description
+    }
   }
 }

@@ -15,6 +15,8 @@ import Yams
 ///     - hf:OWNER/REPO/my-model.gguf
 ///     - url: https://example.com/my-model.gguf
 ///       sha256: 0123…cdef          # may stand here instead of above
+/// - name: My-Own-Model
+///   path: ~/models/own.gguf        # a file or folder that stays where it is, with no sources
 /// ```
 extension ModelCatalogue {
   private static let maximumBytes = 4 << 20
@@ -23,20 +25,25 @@ extension ModelCatalogue {
   /// - Throws: `ModelFileError`, with the file, the entry, the field, what was expected and what
   ///   was found.
   public func adding(catalogueAt path: String) throws -> ModelCatalogue {
+    try adding(yaml: Self.text(ofCatalogueAt: path), path: path)
+  }
+
+  /// - Throws: `ModelFileError`.
+  static func text(ofCatalogueAt path: String) throws -> String {
     guard let data = FileManager.default.contents(atPath: path) else {
       throw ModelFileError.unreadable(
         path: path, reason: "expected the user's catalogue, found no file that can be read")
     }
-    guard data.count <= Self.maximumBytes else {
+    guard data.count <= maximumBytes else {
       throw ModelFileError.malformed(
-        path: path, field: "size", expected: "at most \(Self.maximumBytes) bytes",
+        path: path, field: "size", expected: "at most \(maximumBytes) bytes",
         found: "\(data.count)")
     }
     guard let text = String(validating: data, as: UTF8.self) else {
       throw ModelFileError.malformed(
         path: path, field: "text", expected: "UTF-8", found: "other bytes")
     }
-    return try adding(yaml: text, path: path)
+    return text
   }
 
   /// This catalogue and the models of YAML text; `path` is what errors call it.
@@ -54,27 +61,37 @@ extension ModelCatalogue {
         path: path, field: "text", expected: "a list of models", found: root.kind)
     }
     var entries = entries
-    var names = Set(entries.flatMap(\.names).map { $0.lowercased() })
+    var local = local
+    var names = Set(
+      (entries.flatMap(\.names) + local.flatMap(\.names)).map { $0.lowercased() })
     var files = Set(entries.map { $0.file.lowercased() })
     for (index, node) in list.enumerated() {
       let reader = try EntryReader(node: node, index: index, path: path)
-      let entry = try reader.entry()
-      for name in entry.names where !names.insert(name.lowercased()).inserted {
-        throw reader.malformed("name", "a name that no other model has", "'\(name)' again")
+      func take(_ new: [String]) throws {
+        for name in new where !names.insert(name.lowercased()).inserted {
+          throw reader.malformed("name", "a name that no other model has", "'\(name)' again")
+        }
       }
+      if let model = try reader.localModel() {
+        try take(model.names)
+        local.append(model)
+        continue
+      }
+      let entry = try reader.entry()
+      try take(entry.names)
       guard files.insert(entry.file.lowercased()).inserted else {
         throw reader.malformed("file", "a name that no other model has", "'\(entry.file)' again")
       }
       entries.append(entry)
     }
-    return ModelCatalogue(entries: entries)
+    return ModelCatalogue(entries: entries, local: local)
   }
 }
 
 /// Reads one model of a user's catalogue.
 private struct EntryReader {
   private enum Field: String, CaseIterable {
-    case name, aliases, file, size, sha256, licence, description, categories, sources
+    case name, aliases, file, size, sha256, licence, description, categories, sources, path
   }
 
   private let path: String
@@ -99,6 +116,30 @@ private struct EntryReader {
     }
   }
 
+  /// The model, if it is one that stays where it is.
+  func localModel() throws -> LocalModel? {
+    guard fields[.path] != nil else { return nil }
+    for field in [Field.sources, .file, .size, .sha256] where fields[field] != nil {
+      throw malformed(field.rawValue, "no such field beside path", "one")
+    }
+    // Like those of links, a path begins where its file lies.
+    let base = URL(fileURLWithPath: self.path).deletingLastPathComponent()
+    let path = NSString(string: try text(.path)).expandingTildeInPath
+    return LocalModel(
+      name: try name(text(.name), .name), aliases: try aliases(),
+      path: URL(fileURLWithPath: path, relativeTo: base).standardizedFileURL.path,
+      licence: try optionalText(.licence), description: try optionalText(.description),
+      categories: try categories())
+  }
+
+  private func aliases() throws -> [String] {
+    try texts(.aliases).map { try name($0, .aliases) }
+  }
+
+  private func categories() throws -> [String] {
+    try texts(.categories).map { try name($0, .categories).lowercased() }
+  }
+
   func entry() throws -> CatalogueEntry {
     let name = try name(text(.name), .name)
     let (sources, checksums) = try sources()
@@ -114,13 +155,13 @@ private struct EntryReader {
     }
     return CatalogueEntry(
       name: name,
-      aliases: try texts(.aliases).map { try self.name($0, .aliases) },
+      aliases: try aliases(),
       file: try file(of: sources),
       size: try size(),
       sha256: sha256,
       licence: try optionalText(.licence),
       description: try optionalText(.description),
-      categories: try texts(.categories).map { try self.name($0, .categories).lowercased() },
+      categories: try categories(),
       sources: sources)
   }
 
@@ -204,16 +245,16 @@ private struct EntryReader {
     return text.lowercased()
   }
 
-  /// A name that can be typed in a command: no blanks, no slashes, no leading dash.
+  /// A name that can be typed in a command and is no path: visible, without blanks and slashes.
   private func name(_ text: String, _ field: Field) throws -> String {
     guard !text.isEmpty, !text.hasPrefix("-"), !text.hasPrefix("."),
-      text.unicodeScalars.allSatisfy({
-        !$0.properties.isWhitespace && $0.value >= 32 && $0 != "/" && $0 != "\\"
-      })
+      text.unicodeScalars.allSatisfy({ $0.isVisible && $0 != "/" && $0 != "\\" }),
+      !text.lowercased().hasSuffix(".gguf"), !text.hasPrefix(HubReference.scheme)
     else {
       throw malformed(
-        field.rawValue, "a word without blanks and slashes that starts with a letter or digit",
-        "'\(text)'")
+        field.rawValue,
+        "a word without blanks and slashes that starts with a letter or digit, "
+          + "does not start with hf: and does not end with .gguf", "'\(printable(text))'")
     }
     return text
   }

@@ -2,7 +2,15 @@ import Foundation
 
 /// The models that can be named: the built-in ones and the user's own.
 public struct ModelCatalogue: Sendable {
+  /// Those that are fetched into the cache.
   public let entries: [CatalogueEntry]
+  /// Those of the user's own, which stay where they are.
+  public let local: [LocalModel]
+
+  init(entries: [CatalogueEntry], local: [LocalModel] = []) {
+    self.entries = entries
+    self.local = local
+  }
 
   /// The built-in models and those of the user's catalogue, if there is one: the file that
   /// `NUNCHI_CATALOGUE` names, or `~/.config/nunchi/models.yaml`.
@@ -10,12 +18,9 @@ public struct ModelCatalogue: Sendable {
   public static func standard(
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws -> ModelCatalogue {
-    if let path = environment["NUNCHI_CATALOGUE"], !path.isEmpty {
-      return try builtIn.adding(catalogueAt: path)
-    }
-    let home = environment["HOME"] ?? NSHomeDirectory()
-    let path = "\(home)/.config/nunchi/models.yaml"
-    return FileManager.default.fileExists(atPath: path)
+    let path = userPath(environment: environment)
+    let isNamed = environment["NUNCHI_CATALOGUE"].map { !$0.isEmpty } ?? false
+    return isNamed || FileManager.default.fileExists(atPath: path)
       ? try builtIn.adding(catalogueAt: path) : builtIn
   }
 
@@ -27,39 +32,43 @@ public struct ModelCatalogue: Sendable {
       return entry
     }
     throw ModelFileError.unknownModel(
-      name: name, near: names(like: wanted), known: entries.map(\.name))
+      name: name, near: names(like: wanted), known: (local.map(\.name) + entries.map(\.name)))
   }
 
-  /// The models of a category; upper and lower case are the same, and so are `-` and `_`.
+  /// The models of a category, whose name may be written in upper case and with `_` for `-`.
   /// - Throws: `ModelFileError.unknownCategory` when there is none.
-  public func entries(inCategory category: String) throws -> [CatalogueEntry] {
-    func key(_ name: String) -> String {
-      name.lowercased().replacingOccurrences(of: "_", with: "-")
-    }
-    let found = entries.filter { $0.categories.map(key).contains(key(category)) }
+  public func models(inCategory category: String) throws -> [NamedModel] {
+    func plain(_ name: String) -> String { name.lowercased().replacing("_", with: "-") }
+    let all = entries.map(NamedModel.catalogued) + local.map(NamedModel.local)
+    let found = all.filter { $0.categories.contains { plain($0) == plain(category) } }
     guard !found.isEmpty else {
       throw ModelFileError.unknownCategory(
-        name: category, known: Set(entries.flatMap(\.categories)).sorted())
+        name: category, known: Set(all.flatMap(\.categories)).sorted())
     }
     return found
   }
 
   private func names(like wanted: String) -> [String] {
     let limit = max(2, wanted.count / 3)
-    let ranked = entries.compactMap { entry -> (name: String, distance: Int)? in
-      let distances = entry.names.map { name in
+    let ranked = (local.map(\.names) + entries.map(\.names)).compactMap {
+      names -> (name: String, distance: Int)? in
+      let distances = names.map { name in
         let name = name.lowercased()
         let contained = wanted.count >= 3 && (name.contains(wanted) || wanted.contains(name))
         return contained ? 0 : editDistance(name, wanted)
       }
       guard let distance = distances.min(), distance <= limit else { return nil }
-      return (entry.name, distance)
+      return (names[0], distance)
     }
     return ranked.sorted { $0.distance < $1.distance }.prefix(3).map(\.name)
   }
 }
 
 extension CatalogueEntry {
+  var names: [String] { [name] + aliases }
+}
+
+extension LocalModel {
   var names: [String] { [name] + aliases }
 }
 

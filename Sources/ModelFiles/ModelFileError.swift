@@ -59,7 +59,7 @@ extension ModelFileError: CustomStringConvertible, LocalizedError {
         + "found \(type)"
     case .unknownModel(let name, let near, let known):
       "unknown model '\(name)': expected a path to a .gguf file, a folder with config.json and "
-        + "*.safetensors, or one of \(known.joined(separator: ", "))"
+        + "*.safetensors, hf:OWNER/REPO, or one of \(known.joined(separator: ", "))"
         + (near.isEmpty ? "" : "; did you mean \(near.joined(separator: " or "))?")
     case .unknownCategory(let name, let known):
       "unknown category '\(name)': expected one of \(known.joined(separator: ", "))"
@@ -71,7 +71,8 @@ extension ModelFileError: CustomStringConvertible, LocalizedError {
     case .download(let source, let reason):
       "\(source): download failed: \(reason)"
     case .wrongChecksum(let path, let expected, let found):
-      "\(path): sha256: expected \(expected), found \(found)"
+      "\(path): \(expected.utf8.count == 40 ? "git's sha1" : "sha256"): expected \(expected), "
+        + "found \(found)"
     case .diskFull(let path, let needed, let free):
       "\(path): free disk space: expected at least \(needed) bytes, found \(free)"
     case .noReader(let path):

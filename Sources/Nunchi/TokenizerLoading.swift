@@ -3,7 +3,8 @@ import ModelFiles
 import Tokenization
 
 /// Loads the tokenizer of a model and nothing else of it.
-/// - Parameter name: a name of the catalogue, the path of a GGUF file, or of a Hugging Face folder.
+/// - Parameter name: a name of the catalogue, `hf:OWNER/REPO` or `hf:OWNER/REPO/FILE`, the path of
+///   a GGUF file, or of a Hugging Face folder.
 /// - Throws: `ModelFileError` or `TokenizationError`.
 public func loadTokenizer(named name: String) throws -> Tokenizer {
   switch try ModelLocation.resolve(name) {

@@ -6,7 +6,10 @@ import NunchiKernels
 
 /// The model that a command works with, and the threads it computes on.
 struct ModelArguments: ParsableArguments {
-  @Argument(help: "A model's name, the path of a .gguf file, or of a Hugging Face folder.")
+  @Argument(
+    help: """
+      A model's name, hf:OWNER/REPO[/FILE], the path of a .gguf file, or of a Hugging Face folder.
+      """)
   var model: String
 
   @Option(

@@ -12,8 +12,9 @@ struct RootCommand: AsyncParsableCommand {
       A cheap drafter proposes tokens, the target model verifies them in one pass, and the text \
       stays exactly what the target alone would have written.
 
-      MODEL is a name of the catalogue (see 'nunchi models list'), the path of a .gguf file, or \
-      of a Hugging Face folder (config.json, *.safetensors, tokenizer.json).
+      MODEL is a name of the catalogue (see 'nunchi models list'), hf:OWNER/REPO or \
+      hf:OWNER/REPO/FILE once it is fetched, the path of a .gguf file, or of a Hugging Face folder \
+      (config.json, *.safetensors, tokenizer.json).
 
       Results go to standard output, progress and errors to standard error. The exit code is 0, \
       64 for a mistake on the command line, and 1 for any other failure.

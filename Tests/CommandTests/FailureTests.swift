@@ -98,6 +98,11 @@ extension CommandTests {
         (["bench", "speed", CommandTests.model, "-p", "0"], "-p: expected 1 to"),
         (["bench", "speed", CommandTests.model, "--rounds", "0"], "--rounds: expected 1 to"),
         (["models", "fetch"], "Name at least one model"),
+        (["models", "fetch", "hf:a/b", "--sha256", "12"], "--sha256: expected 64 hexadecimal"),
+        (
+          ["models", "fetch", "SmolLM2-135M", "--sha256", String(repeating: "0", count: 64)],
+          "--sha256: expected one hf: name"
+        ),
         (["tokenize"], "Missing expected argument '<model>'"),
       ])
     func usage(arguments: [String], message: String) async throws {
@@ -130,6 +135,9 @@ extension CommandTests {
         (["models", "verify", "SmolLM2-135N"], "SmolLM2-135N"),
         (["models", "fetch", "SmolLM2-135N"], "SmolLM2-135N"),
         (["models", "list", "--category", "no-such-category"], "no-such-category"),
+        (["models", "fetch", "hf:../x"], "hf:../x: owner: expected"),
+        (["models", "add", "x", "no-such-file.gguf"], "no-such-file.gguf: cannot be used"),
+        (["models", "remove", "SmolLM2-135N"], "did you mean SmolLM2-135M?"),
       ])
     func failure(arguments: [String], message: String) async throws {
       try await expectFailure(arguments, message)

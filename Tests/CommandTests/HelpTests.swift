@@ -15,9 +15,9 @@ extension CommandTests {
         A cheap drafter proposes tokens, the target model verifies them in one pass,
         and the text stays exactly what the target alone would have written.
 
-        MODEL is a name of the catalogue (see 'nunchi models list'), the path of a
-        .gguf file, or of a Hugging Face folder (config.json, *.safetensors,
-        tokenizer.json).
+        MODEL is a name of the catalogue (see 'nunchi models list'), hf:OWNER/REPO or
+        hf:OWNER/REPO/FILE once it is fetched, the path of a .gguf file, or of a
+        Hugging Face folder (config.json, *.safetensors, tokenizer.json).
 
         Results go to standard output, progress and errors to standard error. The exit
         code is 0, 64 for a mistake on the command line, and 1 for any other failure.
@@ -87,8 +87,8 @@ extension CommandTests {
         USAGE: nunchi generate [<options>] <model> [<prompt>]
 
         ARGUMENTS:
-          <model>                 A model's name, the path of a .gguf file, or of a
-                                  Hugging Face folder.
+          <model>                 A model's name, hf:OWNER/REPO[/FILE], the path of a
+                                  .gguf file, or of a Hugging Face folder.
           <prompt>                The prompt; standard input if neither it nor --file
                                   is given.
 
@@ -235,10 +235,13 @@ extension CommandTests {
           ["verify"],
           ["<model>", "--drafter", "--draft-model", "--quick", "--json", "--threads"]
         ),
-        (["models"], ["list", "fetch", "verify", "path"]),
+        (["models"], ["list", "status", "fetch", "verify", "path", "add", "remove"]),
         (["models", "list"], ["--category", "--json"]),
-        (["models", "fetch"], ["<names>", "--category"]),
+        (["models", "status"], ["<names>", "--verify", "--json"]),
+        (["models", "fetch"], ["<names>", "--category", "--sha256", "hf:OWNER/REPO"]),
         (["models", "verify"], ["<names>"]),
+        (["models", "add"], ["<name>", "<path>"]),
+        (["models", "remove"], ["<names>"]),
         (["models", "path"], ["<name>"]),
         (["inspect"], ["<model>", "--chat-template", "--json"]),
         (["tokenize"], ["<model>", "<text>", "--json", "--no-special"]),

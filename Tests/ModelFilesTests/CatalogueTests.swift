@@ -46,15 +46,14 @@ import Testing
 
   @Test("Categories give their models, and unknown ones list the known")
   func categories() throws {
-    let korean = try ModelCatalogue.builtIn.entries(inCategory: "Korean")
+    let korean = try ModelCatalogue.builtIn.models(inCategory: "Korean")
     #expect(korean.map(\.name).contains("Gemma-3-270M"))
     #expect(!korean.map(\.name).contains("SmolLM2-135M"))
-    let sizes = try ["size-comparison", "size_comparison", "Size_Comparison"].map {
-      try ModelCatalogue.builtIn.entries(inCategory: $0).map(\.name)
-    }
-    #expect(sizes[0].count > 1 && Set(sizes).count == 1)
+    #expect(
+      try ModelCatalogue.builtIn.models(inCategory: "size_comparison")
+        == ModelCatalogue.builtIn.models(inCategory: "size-comparison"))
     let error = try modelFileError {
-      _ = try ModelCatalogue.builtIn.entries(inCategory: "klingon")
+      _ = try ModelCatalogue.builtIn.models(inCategory: "klingon")
     }
     #expect("\(error)".contains("size-comparison"), "\(error)")
   }
@@ -84,7 +83,7 @@ import Testing
           name: "Mine", aliases: ["my-model"], file: "mine.gguf", size: 123, sha256: Self.sha,
           licence: "MIT", description: "a test", categories: ["korean", "size-comparison"],
           sources: [
-            .huggingFace(repository: "owner/repo", file: "folder/file.gguf"),
+            .huggingFace(try HubReference("hf:owner/repo/folder/file.gguf")),
             .url("https://example.com/mine.gguf"),
           ]))
     #expect(entries.last?.file == "short.gguf")
@@ -99,6 +98,10 @@ import Testing
     ("name: my model", "name: expected a word without blanks"),
     ("name: a/b", "name: expected a word without blanks"),
     ("name: -x", "name: expected a word without blanks"),
+    ("name: hf:x", "name: expected a word without blanks"),
+    ("name: x.gguf", "name: expected a word without blanks"),
+    ("name: \"a\\u202eb\"", "name: expected a word without blanks"),
+    ("path: /x.gguf", "sources: expected no such field beside path"),
     ("name: [a]", "name: expected text, found a list"),
     ("name: smollm2", "name: expected a name that no other model has"),
     ("aliases: [Gemma-3-270M]", "name: expected a name that no other model has"),
@@ -181,6 +184,99 @@ import Testing
       _ = try ModelCatalogue.standard(environment: ["NUNCHI_CATALOGUE": latin])
     }
     #expect("\(error)".contains("expected UTF-8"))
+  }
+
+  @Test(
+    "A name is added to the user's catalogue and taken out again, and the rest stays as written",
+    arguments: [
+      "", "[]\n", "# mine\n", "# mine\n- name: A  # first\n  path: a.gguf\n",
+      "- {name: A, path: a.gguf}\n# of the second\n- name: B\n  path: b.gguf",
+      "  - name: A\n    path: a.gguf\n\n  # last\n",
+    ])
+  func addAndRemove(before: String) throws {
+    let folder = try TemporaryFolder()
+    let catalogue = try folder.write(before, as: "models.yaml")
+    let environment = ["NUNCHI_CATALOGUE": catalogue, "HOME": folder.path]
+    let path = try folder.write(GGUFWriter.sample.bytes(), as: "모델: 'own' #1.gguf")
+    func local() throws -> [LocalModel] {
+      try ModelCatalogue.standard(environment: environment).local
+    }
+    let old = try local()
+    let added = try ModelCatalogue.add("내-모델", path: path, environment: environment)
+    #expect(added == LocalModel(name: "내-모델", path: path))
+    #expect(try local() == old + [added])
+    #expect(
+      try ModelLocation.resolve("내-모델", environment: environment) == .gguf(path: path))
+    let again = try modelFileError {
+      try ModelCatalogue.add("내-모델", path: path, environment: environment)
+    }
+    #expect("\(again)".contains("expected a name that no other model has"), "\(again)")
+    try ModelCatalogue.remove(added, environment: environment)
+    #expect(try local() == old)
+    func lines(_ text: String) -> [Substring] { text.split(separator: "\n") }
+    let after = try String(contentsOfFile: catalogue, encoding: .utf8)
+    #expect(lines(after) == (before == "[]\n" ? [] : lines(before)))
+    if let first = old.first {
+      try ModelCatalogue.remove(first, environment: environment)
+      #expect(try local() == Array(old.dropFirst()))
+      let rest = try String(contentsOfFile: catalogue, encoding: .utf8)
+      for comment in ["# mine", "# of the second", "# last"] where before.contains(comment) {
+        #expect(rest.contains(comment))
+      }
+    }
+    #expect(folder.names.filter { $0.hasPrefix("models.yaml") } == ["models.yaml"])
+  }
+
+  @Test("A catalogue that cannot be added to by lines is left as it is")
+  func flowCatalogue() throws {
+    let folder = try TemporaryFolder()
+    let text = "[{name: A, path: a.gguf}, {name: C, path: c.gguf}]\n"
+    let catalogue = try folder.write(text, as: "models.yaml")
+    let path = try folder.write(GGUFWriter.sample.bytes(), as: "own.gguf")
+    let environment = ["NUNCHI_CATALOGUE": catalogue]
+    for change in [
+      { _ = try ModelCatalogue.add("B", path: path, environment: environment) },
+      {
+        let model = try ModelCatalogue.standard(environment: environment).local[0]
+        try ModelCatalogue.remove(model, environment: environment)
+      },
+    ] {
+      let error = try modelFileError(change)
+      #expect("\(error)".contains("change yourself"), "\(error)")
+      #expect(try String(contentsOfFile: catalogue, encoding: .utf8) == text)
+    }
+  }
+
+  @Test(
+    "A name that is none, another model's, or one of no model is not added",
+    arguments: [
+      ("SmolLM2", "own.gguf", "'SmolLM2' again"), ("a b", "own.gguf", "expected a word"),
+      ("hf:a", "own.gguf", "expected a word"), ("a/b", "own.gguf", "expected a word"),
+      ("a\u{200B}", "own.gguf", "expected a word"), ("", "own.gguf", "expected text"),
+      ("a", "absent.gguf", "no such file"), ("a", "text", "another kind"),
+      ("a", "damaged.gguf", "damaged.gguf"), ("a", ".", "found no config.json"),
+    ])
+  func wrongAdditions(name: String, file: String, says: String) throws {
+    let folder = try TemporaryFolder()
+    _ = try folder.write(GGUFWriter.sample.bytes(), as: "own.gguf")
+    _ = try folder.write("GGUF and nonsense", as: "damaged.gguf")
+    _ = try folder.write("hello", as: "text")
+    let environment = ["NUNCHI_CATALOGUE": "\(folder.path)/models.yaml"]
+    let error = try modelFileError {
+      try ModelCatalogue.add(name, path: "\(folder.path)/\(file)", environment: environment)
+    }
+    #expect("\(error)".contains(says), "\(error)")
+    #expect(!folder.names.contains { $0.hasPrefix("models.yaml") })
+  }
+
+  @Test("A path of a user's catalogue begins where the catalogue lies, or at home")
+  func localPaths() throws {
+    let yaml = "- {name: A, path: own/a.gguf}\n- {name: B, path: ../b}\n- {name: C, path: /c}\n"
+    let local = try ModelCatalogue.builtIn.adding(yaml: yaml, path: "/my/list/models.yaml").local
+    #expect(local.map(\.path) == ["/my/list/own/a.gguf", "/my/b", "/c"])
+    let own = "- {name: A, path: a.gguf, categories: [mine]}"
+    let catalogue = try ModelCatalogue.builtIn.adding(yaml: own, path: "models.yaml")
+    #expect(try catalogue.models(inCategory: "Mine").map(\.name) == ["A"])
   }
 
   @Test("A catalogue name, a GGUF file and a Hugging Face folder are told apart")

@@ -197,6 +197,19 @@ import Testing
     #expect(!names.contains("test.gguf"))
   }
 
+  @Test("A server that sends without an end is left at once", .timeLimit(.minutes(1)))
+  func endless() throws {
+    // More than the pipe holds: curl waits for a reader, and has to be ended.
+    let server = try server { $0.content = Array(repeating: 1, count: 30_000_000) }
+    defer { server.stop() }
+    let entry = try entry("\(server.url)/test.gguf")
+    let start = ContinuousClock.now
+    let error = try modelFileError { try fetcher().fetch(entry) }
+    #expect("\(error)".contains("expected 300000 bytes, found more"), "\(error)")
+    #expect(ContinuousClock.now - start < .seconds(20))
+    #expect(names.isEmpty)
+  }
+
   @Test("A full disk is told before anything is asked for")
   func fullDisk() throws {
     let server = try server()
@@ -223,8 +236,8 @@ import Testing
   func huggingFace() throws {
     let storage = try server()
     defer { storage.stop() }
-    // The name differs, so that for curl it is another host.
-    let hub = try server { $0.redirect = "http://localhost:\(storage.port)/blob" }
+    // The port alone differs: to whom the token is sent must not depend on curl's age.
+    let hub = try server { $0.redirect = "http://127.0.0.1:\(storage.port)/blob" }
     defer { hub.stop() }
     let fetcher = fetcher(environment: ["HF_ENDPOINT": "\(hub.url)/", "HF_TOKEN": "secret"])
     try fetcher.fetch(entry("hf:owner/repo/folder/test.gguf"))
@@ -254,7 +267,7 @@ import Testing
     }
     let yaml = model("one", "test") + model("two", "other") + model("three", "test")
     let catalogue = try ModelCatalogue.builtIn.adding(yaml: yaml, path: "models.yaml")
-    for entry in try catalogue.entries(inCategory: "test") { try fetcher().fetch(entry) }
+    for model in try catalogue.models(inCategory: "test") { try fetcher().fetch(model) }
     #expect(names == ["one.gguf", "three.gguf"])
   }
 

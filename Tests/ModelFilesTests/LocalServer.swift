@@ -15,6 +15,19 @@ final class LocalServer: @unchecked Sendable {
     /// Where requests are sent on to.
     var redirect: String?
     var announcesLength = true
+    /// After this many bytes of content nothing more comes, and the connection stays.
+    var stallAfter: Int?
+    /// Other contents by path.
+    var contents: [String: [UInt8]] = [:]
+    /// Asked first; nil is the usual answer.
+    var answer: (@Sendable (Request) -> Answer?)?
+  }
+
+  /// An answer as it is sent.
+  struct Answer: Sendable {
+    var status = "200 OK"
+    var fields: [String] = []
+    var body: [UInt8] = []
   }
 
   struct Request: Sendable {
@@ -30,6 +43,7 @@ final class LocalServer: @unchecked Sendable {
   private var behaviour: Behaviour
   private var log: [Request] = []
   private var contentRequests = 0
+  private var isStopped = false
 
   /// Starts on a free port.
   init(_ behaviour: Behaviour) throws {
@@ -53,6 +67,7 @@ final class LocalServer: @unchecked Sendable {
 
   /// No new connections; the serving thread ends.
   func stop() {
+    lock.withLock { isStopped = true }
     shutdown(listener, Int32(SHUT_RDWR))
     close(listener)
   }
@@ -88,13 +103,20 @@ final class LocalServer: @unchecked Sendable {
           ("HTTP/1.1 \(status)\r\n" + fields.map { "\($0)\r\n" }.joined()
             + "Connection: close\r\n\r\n").utf8), to: connection)
     }
+    if let answer = behaviour.answer?(request) {
+      head(answer.status, answer.fields + ["Content-Length: \(answer.body.count)"])
+      if request.method == "GET" { send(answer.body, to: connection) }
+      return
+    }
     if let redirect = behaviour.redirect {
       return head("302 Found", ["Location: \(redirect)", "Content-Length: 0"])
     }
     if request.method == "GET", behaviour.failures.indices.contains(number - 1) {
       return head("\(behaviour.failures[number - 1]) Failure", ["Content-Length: 0"])
     }
-    let total = behaviour.content.count
+    let path = request.path.prefix { $0 != "?" }
+    let content = behaviour.contents[String(path)] ?? behaviour.content
+    let total = content.count
     var start = 0
     if behaviour.supportsRanges, let range = request.headers["range"],
       let first = range.split(separator: "=").last?.split(separator: "-").first
@@ -111,9 +133,11 @@ final class LocalServer: @unchecked Sendable {
       head("200 OK", length)
     }
     guard request.method == "GET" else { return }
-    var body = behaviour.content[start...]
+    var body = content[start...]
+    if let stall = behaviour.stallAfter { body = body.prefix(stall) }
     if let cut = behaviour.cutAfter, number <= behaviour.cuts ?? .max { body = body.prefix(cut) }
     send(Array(body), to: connection)
+    while behaviour.stallAfter != nil, !lock.withLock({ isStopped }) { usleep(20_000) }
   }
 
   private func read(_ connection: Int32) -> Request? {
