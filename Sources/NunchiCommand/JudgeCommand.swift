@@ -17,10 +17,12 @@ struct JudgeCommand: AsyncParsableCommand {
 
       The judge is a server that answers by OpenAI's API (--endpoint and --model), or a model of \
       this machine (--local). Judgements are kept in the first database; the same command goes on \
-      where it was stopped. A text without exactly one verdict is a failure: counted, in no mean.
+      where it was stopped. A text without exactly one verdict is a failure: counted, in no mean, \
+      and shown; --retry asks the judge once more for each of them.
 
       Examples:
         nunchi judge results.db --mode single --local Qwen2.5-Coder-1.5B
+        nunchi judge results.db --local Qwen2.5-Coder-1.5B --retry
         nunchi judge a.db b.db --mode pairs --baseline SmolLM2-135M --endpoint \
       http://host:8000/v1 --model NAME
       """)
@@ -54,6 +56,9 @@ struct JudgeCommand: AsyncParsableCommand {
   @Option(help: "The most tokens of a judgement.")
   var maxTokens = 1024
 
+  @Flag(help: "Ask again where the judge's text has no verdict.")
+  var retry = false
+
   @Flag(help: "Only tell what was judged before.")
   var show = false
 
@@ -65,6 +70,9 @@ struct JudgeCommand: AsyncParsableCommand {
       guard (endpoint != nil) != (local != nil), (endpoint != nil) == (model != nil) else {
         throw ValidationError("expected --endpoint URL with --model NAME, or --local MODEL")
       }
+    }
+    guard !show || !retry else {
+      throw ValidationError("expected one of --show and --retry, found both")
     }
     guard mode != .pairs || baseline != nil || show else {
       throw ValidationError("--mode pairs: expected --baseline NAME, found none")
@@ -92,7 +100,8 @@ struct JudgeCommand: AsyncParsableCommand {
       let mode: Judge.Mode =
         mode == .single ? .single : mode == .pairs ? .baseline(baseline ?? "") : .allPairs
       try await resumably("judge") {
-        try await judge.run(players, mode: mode, isCancelled: $0, report: $1)
+        try await judge.run(
+          players, mode: mode, isRetrying: retry, isCancelled: $0, report: $1)
       }
     }
     let figures = JudgeFigures(try stores[0].judgements())
@@ -122,7 +131,7 @@ struct JudgeCommand: AsyncParsableCommand {
         [["judge", "player", "turn", "answers", "rating", "95 %", "failures"]]
           + figures.ratings.map {
             [
-              $0.judge, $0.player, "\($0.turn)", "\($0.count)", decimal($0.mean),
+              $0.judge, $0.player, "\($0.turn)", "\($0.count)", $0.mean.map(decimal) ?? "–",
               interval($0.interval), "\($0.failures)",
             ]
           })
@@ -138,7 +147,8 @@ struct JudgeCommand: AsyncParsableCommand {
           + figures.pairs.map {
             [
               $0.judge, $0.player, $0.other, "\($0.turn)", "\($0.wins)", "\($0.losses)",
-              "\($0.ties)", "\($0.inconsistent)", decimal($0.winRate), interval($0.interval),
+              "\($0.ties)", "\($0.inconsistent)", $0.winRate.map(decimal) ?? "–",
+              interval($0.interval),
               "\($0.failures)",
             ]
           })
@@ -148,6 +158,18 @@ struct JudgeCommand: AsyncParsableCommand {
         [["judge", "other judge", "judgements", "agree", "kappa"]]
           + figures.agreements.map {
             [$0.judge, $0.other, "\($0.count)", decimal($0.share), decimal($0.kappa)]
+          })
+    }
+    if !figures.failed.isEmpty {
+      print("without a verdict: \(figures.failed.count); --retry asks again")
+      printTable(
+        [["judge", "question", "turn", "player", "against", "the text ends with"]]
+          + figures.failed.map {
+            let end = $0.text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+            return [
+              $0.judge, $0.question, "\($0.turn)", $0.player, $0.other ?? "–",
+              end.count > 60 ? "…\(end.suffix(60))" : end,
+            ]
           })
     }
     if figures.ratings.isEmpty && figures.pairs.isEmpty { print("nothing was judged") }

@@ -17,16 +17,20 @@ public enum JudgeModel {
     }
   }
 
-  func reply(_ messages: [ChatMessage], maxTokens: Int) async throws -> String {
+  func reply(
+    _ messages: [ChatMessage], maxTokens: Int, temperature: Double, seed: UInt64
+  ) async throws -> String {
     switch self {
     case .endpoint(let endpoint):
       return try await endpoint.answer(
-        messages, temperature: 0, maxTokens: maxTokens, seed: 0
+        messages, temperature: temperature, maxTokens: maxTokens, seed: seed
       ).text
     case .local(let generator):
       try generator.begin(
         prompt: generator.model.tokens(of: messages),
-        options: GenerationOptions(sampling: .greedy, maxTokens: maxTokens))
+        options: GenerationOptions(
+          sampling: try SamplingParameters(temperature: temperature, seed: seed),
+          maxTokens: maxTokens))
       while try generator.next() != nil {}
       return generator.result.text
     }
@@ -53,6 +57,19 @@ public struct Judgement: Sendable, Equatable, Codable, FetchableRecord {
   public var winner: String?
 
   public var isFailure: Bool { rating == nil && winner == nil }
+
+  /// Takes the verdict from the text.
+  mutating func read() {
+    rating = second == nil ? JudgeVerdict.rating(text) : nil
+    winner = second == nil ? nil : JudgeVerdict.winner(text)?.rawValue
+  }
+
+  /// As stored; a text without a verdict is read once more, since forms may have been added.
+  fileprivate var reread: Judgement {
+    var judgement = self
+    if isFailure { judgement.read() }
+    return judgement
+  }
 }
 
 /// Lets judges rate answers that are in a database, and keeps what they say there. What was judged
@@ -121,10 +138,15 @@ public final class Judge {
     return result
   }
 
+  /// The temperature at which a judge is asked again: its likeliest text had no verdict.
+  private static let retryTemperature = 0.7
+
   /// Judges all answers of the players, first turns and second ones; pairs in both orders.
+  /// - Parameter isRetrying: whether to ask again where a stored text has no verdict.
   /// - Throws: `EvaluationError`, `EndpointError`, or `CancellationError`; judgements are kept.
   public func run(
-    _ players: [Player], mode: Mode, isCancelled: () -> Bool = { false },
+    _ players: [Player], mode: Mode, isRetrying: Bool = false,
+    isCancelled: () -> Bool = { false },
     report: (String) -> Void
   ) async throws {
     let all = try players.map { try exchanges($0) }
@@ -157,18 +179,17 @@ public final class Judge {
             category: mine.question.category, language: mine.question.language, turn: turn,
             first: players[first].name, second: second.map { players[$0].name }, text: "",
             rating: nil, winner: nil)
-          if try store.has(judgement) { continue }
+          let stored = try store.stored(judgement)
+          if let stored, !(isRetrying && stored.isFailure) { continue }
           report("question \(id), turn \(turn)")
           judgement.text = try await model.reply(
             prompts.messages(
               Array(mine.turns.prefix(turn)),
               against: others.map { Array($0.turns.prefix(turn)) },
-              category: judgement.category, language: judgement.language), maxTokens: maxTokens)
-          if second == nil {
-            judgement.rating = JudgeVerdict.rating(judgement.text)
-          } else {
-            judgement.winner = JudgeVerdict.winner(judgement.text)?.rawValue
-          }
+              category: judgement.category, language: judgement.language),
+            maxTokens: maxTokens, temperature: stored == nil ? 0 : Self.retryTemperature,
+            seed: stored == nil ? 0 : .random(in: 0...UInt64(Int32.max)))
+          judgement.read()
           try store.add(judgement)
         }
       }
@@ -177,27 +198,29 @@ public final class Judge {
 }
 
 extension RunDatabase {
-  fileprivate func has(_ judgement: Judgement) throws -> Bool {
+  /// The judgement of the same answers by the same judge; nil when there is none.
+  fileprivate func stored(_ judgement: Judgement) throws -> Judgement? {
     try read { database in
-      try Int.fetchOne(
+      try Judgement.fetchOne(
         database,
         sql: """
-          SELECT count(*) FROM judgement WHERE judge = ? AND version = ? AND question = ?
+          SELECT * FROM judgement WHERE judge = ? AND version = ? AND question = ?
             AND turn = ? AND first = ? AND second IS ?
           """,
         arguments: [
           judgement.judge, judgement.version, judgement.question, judgement.turn, judgement.first,
           judgement.second,
-        ]) ?? 0 > 0
-    }
+        ])
+    }?.reread
   }
 
+  /// Adds a judgement, in the place of one of the same answers by the same judge.
   func add(_ judgement: Judgement) throws {
     try write { database in
       try database.execute(
         sql: """
-          INSERT INTO judgement (judge, version, question, category, language, turn, first, second,
-            text, rating, winner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+          INSERT OR REPLACE INTO judgement (judge, version, question, category, language, turn,
+            first, second, text, rating, winner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
           """,
         arguments: [
           judgement.judge, judgement.version, judgement.question, judgement.category,
@@ -210,5 +233,6 @@ extension RunDatabase {
   /// All judgements, the oldest first.
   public func judgements() throws -> [Judgement] {
     try read { try Judgement.fetchAll($0, sql: "SELECT * FROM judgement ORDER BY id") }
+      .map(\.reread)
   }
 }

@@ -8,7 +8,8 @@ public struct JudgeFigures: Sendable, Equatable, Codable {
     public var player: String
     public var turn: Int
     public var count: Int
-    public var mean: Double
+    /// nil where no text has a rating.
+    public var mean: Double?
     public var interval: ConfidenceInterval?
     /// Texts without a verdict; they are in no mean.
     public var failures: Int
@@ -27,8 +28,8 @@ public struct JudgeFigures: Sendable, Equatable, Codable {
     public var inconsistent = 0
     /// Questions of which one order or both have no verdict; they are in no rate.
     public var failures = 0
-    /// Wins and half of the ties, by all of the three.
-    public var winRate = 0.0
+    /// Wins and half of the ties, by all of the three; nil where there is none of them.
+    public var winRate: Double?
     public var interval: ConfidenceInterval?
   }
 
@@ -42,10 +43,21 @@ public struct JudgeFigures: Sendable, Equatable, Codable {
     public var kappa: Double
   }
 
+  /// A text without a verdict.
+  public struct Failure: Sendable, Equatable, Codable {
+    public var judge: String
+    public var question: String
+    public var turn: Int
+    public var player: String
+    public var other: String?
+    public var text: String
+  }
+
   public var ratings: [Rating] = []
   public var pairs: [Pair] = []
   /// Of verdicts on pairs, and of ratings put in three classes (1–4, 5–7, 8–10).
   public var agreements: [Agreement] = []
+  public var failed: [Failure] = []
 
   public init(_ judgements: [Judgement]) {
     let single = judgements.filter { $0.second == nil }
@@ -55,9 +67,14 @@ public struct JudgeFigures: Sendable, Equatable, Codable {
       ratings.append(
         Rating(
           judge: key[0], player: key[1], turn: Int(key[2]) ?? 1, count: values.count,
-          mean: values.reduce(0, +) / Double(max(1, values.count)),
+          mean: values.isEmpty ? nil : values.reduce(0, +) / Double(values.count),
           interval: RatioBootstrap().interval(values.map { ($0, 1) }),
           failures: mine.count - values.count))
+    }
+    failed = judgements.filter(\.isFailure).map {
+      Failure(
+        judge: $0.judge, question: $0.question, turn: $0.turn, player: $0.first, other: $0.second,
+        text: $0.text)
     }
     let double = judgements.filter { $0.second != nil }
     // Each pair once, by the player that comes first.
@@ -103,7 +120,7 @@ public struct JudgeFigures: Sendable, Equatable, Codable {
         scores.append(0.5)
       }
     }
-    pair.winRate = scores.reduce(0, +) / Double(max(1, scores.count))
+    if !scores.isEmpty { pair.winRate = scores.reduce(0, +) / Double(scores.count) }
     pair.interval = RatioBootstrap().interval(scores.map { ($0, 1) })
     return pair
   }

@@ -65,28 +65,3 @@ struct JudgePrompts {
     ]
   }
 }
-
-/// What a judge says, read strictly: the verdict must be there, once, and nothing like it beside it.
-enum JudgeVerdict {
-  /// A whole number from 1 to 10.
-  static func rating(_ text: String) -> Int? {
-    bracketed(text).flatMap { inside in
-      inside.allSatisfy { $0.isASCII && $0.isNumber } ? Int(inside) : nil
-    }.flatMap { (1...10).contains($0) ? $0 : nil }
-  }
-
-  enum Winner: String, Codable, Sendable {
-    case first = "A"
-    case second = "B"
-    case tie = "C"
-  }
-
-  static func winner(_ text: String) -> Winner? { bracketed(text).flatMap(Winner.init) }
-
-  /// What stands in the only pair of double brackets; nil where there is none or several.
-  private static func bracketed(_ text: String) -> String? {
-    let parts = text.components(separatedBy: "[[")
-    guard parts.count == 2, let end = parts[1].range(of: "]]") else { return nil }
-    return String(parts[1][..<end.lowerBound])
-  }
-}
