@@ -79,6 +79,9 @@ struct GridExperimentCommand: AsyncParsableCommand {
     help: "Threads that compute; all of the machine's cores if not given.")
   var threads: Int?
 
+  @Option(help: "The language of the page and its plots: en or ko.")
+  var language = ReportLanguage.en
+
   func run() async throws {
     let names = name == "basic" ? ["prompt-length", "max-tokens", "draft-length"] : [name]
     let kept = try KeptInputs([suite].compactMap { $0 })
@@ -114,7 +117,7 @@ struct GridExperimentCommand: AsyncParsableCommand {
     try await resumably("experiment") { try experiment.run(isCancelled: $0, report: $1) }
     for line in experiment.selections { writeError(line) }
     let rows = try experiment.rows()
-    for problem in try experiment.write(rows) { writeError(problem) }
+    for problem in try experiment.write(rows, language: language) { writeError(problem) }
     if let output {
       try AtomicFile.write(
         try Data(contentsOf: URL(fileURLWithPath: "\(folder)/results.csv")), to: output)
@@ -189,6 +192,9 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
   @Option(help: "The file with the questions.")
   var suite: String
 
+  @Option(help: "The language of the plots: en or ko.")
+  var language = ReportLanguage.en
+
   @Option(name: [.short, .long], help: "The folder for results.")
   var out: String
 
@@ -260,7 +266,7 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
       questions: questions, conditions: conditions, command: CommandLine.arguments, folder: out)
     try await resumably("experiment") { try experiment.run(isCancelled: $0, report: $1) }
     let figures = try experiment.figures()
-    for problem in try experiment.write(figures) { writeError(problem) }
+    for problem in try experiment.write(figures, language: language) { writeError(problem) }
     for id in try experiment.tooLong {
       writeError("question \(id): left out, its prompt is longer than the model's context")
     }
@@ -320,6 +326,9 @@ struct ScalingCommand: ParsableCommand {
   @Option(help: "Which of its drafters; the first if not given.")
   var drafter: String?
 
+  @Option(help: "The language of the page and its plots: en or ko.")
+  var language = ReportLanguage.en
+
   @Option(name: [.short, .long], help: "The folder for results.")
   var out = "scaling"
 
@@ -341,7 +350,8 @@ struct ScalingCommand: ParsableCommand {
       }
     }
     for problem in try study.write(
-      to: out, acceptance: acceptance, source: from, command: CommandLine.arguments)
+      to: out, acceptance: acceptance, source: from, command: CommandLine.arguments,
+      language: language)
     {
       writeError(problem)
     }

@@ -5,6 +5,8 @@ import ModelFiles
 public struct GnuplotPicture: Sendable {
   public var folder: String
   public var name: String
+  /// What stands above the plot; nothing if empty.
+  public var title: String
   /// Commands before the plot. Tables are divided by commas and have a line of column names.
   public var settings: String
   /// What comes after `plot`.
@@ -12,9 +14,13 @@ public struct GnuplotPicture: Sendable {
   /// Commands before each of the two plots.
   public var reset: String
 
-  public init(folder: String, name: String, settings: String, plot: String, reset: String = "") {
+  public init(
+    folder: String, name: String, title: String = "", settings: String, plot: String,
+    reset: String = ""
+  ) {
     self.folder = folder
     self.name = name
+    self.title = title
     self.settings = settings
     self.plot = plot
     self.reset = reset
@@ -63,6 +69,7 @@ public struct GnuplotPicture: Sendable {
       set datafile columnheaders
       set decimalsign '.'
       set grid
+      \(title.isEmpty ? "" : "set title \(Self.quoted(title)) noenhanced")
       \(settings)
       \(plots.joined())
       """
@@ -70,6 +77,7 @@ public struct GnuplotPicture: Sendable {
 
   /// A string for gnuplot, in double quotes.
   public static func quoted(_ text: String) -> String {
-    "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    let escaped = text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+    return "\"" + escaped.replacing("\n", with: "\\n") + "\""
   }
 }

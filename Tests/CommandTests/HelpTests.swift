@@ -202,12 +202,12 @@ extension CommandTests {
         (["bench", "runs"], ["<database>"]),
         (["bench", "merge"], ["<databases>", "--output"]),
         (["bench", "export"], ["<database>", "--form", "--output", "--run"]),
-        (["report"], ["<databases>", "--compare", "--run", "--out"]),
+        (["report"], ["<databases>", "--compare", "--run", "--out", "--language"]),
         (
           ["judge"],
           [
             "<databases>", "--mode", "--baseline", "--endpoint", "--model", "--api-key-env",
-            "--local", "--max-tokens", "--show", "--json",
+            "--local", "--max-tokens", "--retry", "--show", "--json",
           ]
         ),
         (["experiment"], ["run", "affine-tree", "scaling"]),
@@ -215,7 +215,7 @@ extension CommandTests {
           ["experiment", "run"],
           [
             "<name>", "--target", "--draft", "--drafter", "--suite", "--per-category", "--limit",
-            "--repeat", "--out", "--output", "--threads",
+            "--repeat", "--out", "--output", "--threads", "--language",
           ]
         ),
         (
@@ -223,7 +223,10 @@ extension CommandTests {
           ["--target", "--data", "--language", "--out", "--config", "--context", "--minimum-count"]
         ),
         (["data", "vocabulary"], ["--model", "--data", "--language", "--coverage", "--out"]),
-        (["experiment", "scaling"], ["--config", "--from", "--run", "--drafter", "--out"]),
+        (
+          ["experiment", "scaling"],
+          ["--config", "--from", "--run", "--drafter", "--out", "--language"]
+        ),
         (
           ["bench", "speed"],
           [

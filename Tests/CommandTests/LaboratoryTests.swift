@@ -29,6 +29,7 @@ extension CommandTests {
         #expect(unclear.errors.contains("has 2 runs: expected --run 1 to 2, found none"))
         for arguments in [
           [database, "--run", "2"], ["--compare", database, database, "--run", "1,2"],
+          ["--compare", database, "--run", "2,1", "--language", "ko"],
         ] {
           let run = try await nunchi(["report"] + arguments + ["--out", out])
           #expect(run.code == 0, "\(run.errors)")
@@ -38,6 +39,56 @@ extension CommandTests {
         }
         let missing = try await nunchi(["report", database, "--run", "3", "--out", out])
         #expect(missing.errors.contains("--run: expected 1 to 2, found 3"))
+      }
+    }
+
+    @Test("every command printed on a page works as printed, in a folder with a space in its name")
+    func printedCommands() async throws {
+      try await withTemporaryFolder { folder in
+        let place = folder.appendingPathComponent("my runs")
+        try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+        let database = place.appendingPathComponent("it's.db").path
+        for limit in ["8", "10"] {
+          let run = try await nunchi([
+            "bench", "run", CommandTests.model, "--suite", "multilingual/ko", "--limit", "1",
+            "--max-tokens", limit, "--drafter", "suffix", "--output", database,
+          ])
+          #expect(run.code == 0, "\(run.errors)")
+        }
+        let out = place.appendingPathComponent("page").path
+        let report = try await nunchi(["report", "--compare", database, "--out", out])
+        #expect(report.code == 0, "two runs of one database need no numbers: \(report.errors)")
+        let page = try String(contentsOfFile: "\(out)/index.html", encoding: .utf8)
+        var commands = Set(
+          page.matches(of: /<code>([^<]*)<\/code>/).flatMap { match in
+            match.1.replacing("&#39;", with: "'").replacing("&quot;", with: "\"")
+              .replacing("&lt;", with: "<").replacing("&gt;", with: ">")
+              .replacing("&amp;", with: "&").split(separator: "\n").map { String($0) }
+          })
+        #expect(commands.count == 7, "two runs, two exports in two forms, V(k): \(commands)")
+        // Measures for half a minute; what it says is that it understands.
+        let speed = try #require(commands.first { $0.contains("bench speed") })
+        commands.remove(speed)
+        commands.insert(speed + " -p 16 -n 4 --verify 1,2 --context 16 --rounds 1")
+        for command in commands {
+          #expect(command.hasPrefix("nunchi "), "\(command)")
+          let shell = Process()
+          shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+          shell.arguments = ["-c", command]
+          shell.currentDirectoryURL = place
+          let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+          shell.environment = ProcessInfo.processInfo.environment.merging(
+            ["PATH": "\(try nunchiExecutable().deletingLastPathComponent().path):\(path)"]
+          ) { $1 }
+          (shell.standardOutput, shell.standardError) = (Pipe(), FileHandle.nullDevice)
+          try shell.run()
+          shell.waitUntilExit()
+          #expect(shell.terminationStatus == 0, "\(command)")
+        }
+        let files = try FileManager.default.contentsOfDirectory(atPath: place.path)
+        for name in ["figures-A.json", "figures-B.json", "traces-A", "traces-B"] {
+          #expect(files.contains(name), "\(files)")
+        }
       }
     }
 
@@ -205,6 +256,15 @@ extension CommandTests {
       arguments: [
         (["report", "/nowhere.db", "--out", "x"], "/nowhere.db: expected a database of runs", 1),
         (["report", "a.db", "b.db", "--out", "x"], "expected 1 database, found 2", 64),
+        (
+          ["report", "--compare", "a.db", "b.db", "c.db", "--out", "x"],
+          "--compare: expected two runs, of two databases, or of one", 64
+        ),
+        (
+          ["report", "a.db", "--out", "x", "--language", "fr"],
+          "The value 'fr' is invalid for '--language <language>'", 64
+        ),
+        (["judge", "a.db", "--show", "--retry"], "expected one of --show and --retry", 64),
         (["experiment", "nothing"], "nothing: experiment: expected a YAML file, or one of", 1),
         (
           ["experiment", "draft-length", "--drafter", "crystal-ball"],

@@ -1,4 +1,6 @@
+import Foundation
 import Nunchi
+import Plotting
 import Testing
 
 @testable import Evaluation
@@ -66,5 +68,32 @@ import Testing
     expect(figures.overheadShare, 0.003 / 0.06, "overhead")
     expect(figures.memoryOverhead, 0.002, "memory")
     #expect(figures.cells.count == AffineTreeFigures.columns.count)
+  }
+
+  @Test("the table is read again as it was written, and drawn; names have commas and quotes")
+  func table() throws {
+    let plain = records("1", plain: [promptStep(verify: 1)], drafter: [promptStep(verify: 1)])
+    let figures = ["depth 2, 3 candidates", "the \"oracle\""].map {
+      AffineTreeFigures(
+        variant: $0, group: .parts, answers: [],
+        method: MethodFigures([plain[1]], plain: [plain[0]]), memory: .init())
+    }
+    #expect(figures[0].cells[0] == "depth 2, 3 candidates")
+    #expect(CSV.line(figures[1].cells).hasPrefix("\"the \"\"oracle\"\"\",parts,"))
+    try withTemporaryFile { path in
+      let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+      let table = ([AffineTreeFigures.columns] + figures.map(\.cells)).map(CSV.line).joined()
+      try Data(table.utf8).write(to: folder.appendingPathComponent("results.csv"))
+      for language in ReportLanguage.allCases {
+        for picture in AffineTreeExperiment.pictures(
+          figures, folder: folder.path, language: language)
+        {
+          #expect(picture.draw() == nil)
+          let drawing = try String(
+            contentsOf: folder.appendingPathComponent("\(picture.name).svg"), encoding: .utf8)
+          #expect(drawing.contains("depth 2, 3 candidates") && drawing.contains("oracle"))
+        }
+      }
+    }
   }
 }

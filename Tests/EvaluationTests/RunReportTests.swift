@@ -111,6 +111,13 @@ import Testing
     }
   }
 
+  @Test("each run has a letter of its own")
+  func letters() {
+    #expect((0..<5).map(RunReport.label) == ["A", "B", "C", "D", "E"])
+    #expect(Set((0..<100).map(RunReport.label)).count == 100)
+    #expect(RunReport.label(26) == "A2")
+  }
+
   @Test("a browser shows it without a sideways scroll on a screen, on a phone, and on paper")
   func browser() throws {
     let program = ["chromium", "chromium-browser", "google-chrome"].first {

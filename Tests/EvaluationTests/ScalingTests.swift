@@ -52,6 +52,58 @@ import Testing
     #expect(roofline.crossover(target: model, draft: model, acceptance: 0.5) == 1)
   }
 
+  @Test("batches go as far as memory holds weights and caches, and the crossover with them")
+  func memory() {
+    // 2 GB of weights each, 0.02 GB of cache a sequence each, in 80 GB.
+    #expect(roofline.largestBatch(target: model, draft: model) == 1900)
+    #expect(roofline.batches(target: model, draft: model).last == 1024)
+    var small = roofline
+    small.accelerator.memory = 4.03
+    #expect(small.largestBatch(target: model, draft: model) == 0)
+    #expect(small.batches(target: model, draft: model).isEmpty)
+    #expect(small.crossover(target: model, draft: model, acceptance: 0.5) == nil)
+    // A draft that pays until compute is short, which memory for eight sequences never makes it.
+    var free = model
+    (free.parameters, free.layers, free.kvHeads) = (1e-6, 1, 1)
+    #expect((roofline.crossover(target: model, draft: free, acceptance: 0.5) ?? 0) > 8)
+    small.accelerator.memory = 2.18
+    #expect(small.largestBatch(target: model, draft: free) == 8)
+    #expect(small.crossover(target: model, draft: free, acceptance: 0.5) == nil)
+  }
+
+  @Test(
+    "every crossover of the shipped study lies within memory, and what fits nowhere is not drawn")
+  func shippedMemory() throws {
+    let study = try ScalingStudy()
+    for row in try study.rows() {
+      #expect(row.fits == (row.largestBatch > 0), "\(row)")
+      #expect((row.crossover ?? 0) <= row.largestBatch, "\(row)")
+    }
+    try withTemporaryFile { path in
+      let folder = "\(path)-scaling"
+      let problems = try study.write(to: folder, command: ["nunchi"])
+      #expect(problems.isEmpty)
+      let page = try String(contentsOfFile: "\(folder)/index.html", encoding: .utf8)
+      #expect(page.contains("On none of them fits: Llama-3-70B."))
+      let speedups = try String(contentsOfFile: "\(folder)/speedup.csv", encoding: .utf8)
+      let lines = speedups.split(separator: "\n")
+      // All accelerators share one line as long as memory's speed decides.
+      #expect(lines[0].contains("H100-80GB, H200, A100-80GB, RTX 3090 (≤ 7.62)"))
+      let batches = try String(contentsOfFile: "\(folder)/batch.csv", encoding: .utf8)
+      #expect(batches.split(separator: "\n").count > 5)
+      #expect(!page.contains("above 4096"))
+    }
+  }
+
+  @Test("lines that coincide are one line")
+  func joined() {
+    let curves = ScalingReport.joined([
+      .init(names: ["a"], points: [1: 2]), .init(names: ["b"], points: [1: 2.001, 2: 3]),
+      .init(names: ["c"], points: [1: 2.5]), .init(names: ["d"], points: [:]),
+    ])
+    #expect(curves.map(\.names) == [["b", "a (≤ 1)"], ["c"]])
+  }
+
   @Test("the study that comes with Nunchi comes near the published figures")
   func published() throws {
     let study = try ScalingStudy()

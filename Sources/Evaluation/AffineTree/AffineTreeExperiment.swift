@@ -114,10 +114,13 @@ public final class AffineTreeExperiment {
   }
 
   /// Writes the table, the report and the plots.
+  /// - Parameter language: of the plots.
   /// - Returns: why there are plots missing, a line each.
-  public func write(_ figures: [AffineTreeFigures]) throws -> [String] {
+  public func write(
+    _ figures: [AffineTreeFigures], language: ReportLanguage = .en
+  ) throws -> [String] {
     let lines = [AffineTreeFigures.columns] + figures.map(\.cells)
-    let table = lines.map { $0.joined(separator: ",") + "\n" }.joined()
+    let table = lines.map(CSV.line).joined()
     try AtomicFile.write(Data(table.utf8), to: "\(folder)/results.csv")
     let encoder = JSONEncoder()
     encoder.keyEncodingStrategy = .convertToSnakeCase
@@ -125,55 +128,63 @@ public final class AffineTreeExperiment {
     try AtomicFile.write(
       try encoder.encode(Report(conditions: session.run.conditions, variants: figures)),
       to: "\(folder)/results.json")
+    return Self.pictures(figures, folder: folder, language: language).compactMap { $0.draw() }
+  }
+
+  /// The plots of a folder's `results.csv`.
+  static func pictures(
+    _ figures: [AffineTreeFigures], folder: String, language: ReportLanguage
+  ) -> [GnuplotPicture] {
     func column(_ name: String) -> Int {
       1 + (AffineTreeFigures.columns.firstIndex(of: name) ?? 0)
     }
+    let names = figures.map(\.variant)
+    let parts = ["draft_ms", "align_ms", "predict_ms", "prune_ms", "verify_ms", "commit_ms"]
     let (speedup, low, high) = (column("speedup"), column("speedup_low"), column("speedup_high"))
-    let plots = [
+    let highest = figures.map { max($0.speedup, $0.speedupInterval?.high ?? 0) }
+    let (pruned, lost) = (figures.map(\.prunedShare), figures.map(\.lostAcceptance))
+    let (x, y) = (GnuplotPicture.padded(pruned + [0, 1]), GnuplotPicture.padded(lost + [0, 0.2]))
+    // A colour for each group of variants.
+    let points = figures.map {
+      PlotLabels.Point(
+        x: $0.prunedShare, y: $0.lostAcceptance, text: $0.variant,
+        colour: 1 + (AffineTreeVariant.Group.allCases.firstIndex(of: $0.group) ?? 0))
+    }
+    return [
       GnuplotPicture(
-        folder: folder, name: "speedup",
+        folder: folder, name: "speedup", title: language(.variantSpeedup),
         settings: """
-          set title 'Speedup of each variant, 95 % interval'
-          set style fill solid 0.6
-          set xtics rotate by -50 noenhanced
-          set yrange [0:*]
+          \(GnuplotPicture.bars(names, hasErrors: true))
+          \(GnuplotPicture.range("y", GnuplotPicture.fromZero(highest + [1])))
+          \(GnuplotPicture.label("y", language(.speedup)))
           unset key
           """,
-        plot: """
-          'results.csv' using 0:\(speedup):xtic(1) with boxes lc rgb '#1f4e9c', \
-          '' using 0:\(speedup):\(low):\(high) with yerrorbars lc rgb '#222222', 1 lc rgb '#c0392b'
-          """
-      ),
+        plot: "'results.csv' using \(speedup):\(low):\(high) lc rgb '#1f4e9c', "
+          + GnuplotPicture.lineAtOne),
       GnuplotPicture(
-        folder: folder, name: "pruning",
+        folder: folder, name: "pruning", title: language(.pruning),
         settings: """
-          set title 'What pruning leaves out, and what it loses'
-          set xlabel 'pruned share of the nodes'
-          set ylabel 'lost share of the accepted tokens'
-          set xrange [-0.05:1.05]
+          \(GnuplotPicture.label("x", language(.prunedShare)))
+          \(GnuplotPicture.label("y", language(.lostShare)))
+          \(GnuplotPicture.range("x", x))
+          \(GnuplotPicture.range("y", y))
           unset key
+          \(PlotLabels.commands(points, x: x, y: y).joined(separator: "\n"))
           """,
-        plot: """
-          'results.csv' using \(column("pruned_share")):\(column("lost_acceptance")) with points \
-          pt 7 lc rgb '#1f4e9c', '' using \(column("pruned_share")):\(column("lost_acceptance")):1 \
-          with labels offset 0,0.8 noenhanced
-          """
-      ),
+        plot: "'results.csv' using \(column("pruned_share")):\(column("lost_acceptance")) "
+          + "with points pt 7 lc rgb '#1f4e9c'"),
       GnuplotPicture(
-        folder: folder, name: "latency",
+        folder: folder, name: "latency", title: language(.roundTime),
         settings: """
-          set title 'Milliseconds of a round'
-          set style data histograms
+          \(GnuplotPicture.bars(names, hasErrors: false))
           set style histogram rowstacked
-          set style fill solid 0.7
-          set xtics rotate by -50 noenhanced
-          set key outside
+          \(GnuplotPicture.label("y", "ms"))
+          \(GnuplotPicture.keyBelow)
           """,
-        plot: ["draft_ms", "align_ms", "predict_ms", "prune_ms", "verify_ms", "commit_ms"]
-          .map { "'results.csv' using \(column($0)):xtic(1) title '\($0.dropLast(3))'" }
-          .joined(separator: ", ")
-      ),
+        plot: parts.map {
+          let name = language.word($0).replacing("_ms", with: "")
+          return "'results.csv' using \(column($0)) title \(GnuplotPicture.quoted(name))"
+        }.joined(separator: ", ")),
     ]
-    return plots.compactMap { $0.draw() }
   }
 }

@@ -131,7 +131,7 @@ public struct AffineTreeFigures: Sendable, Equatable, Codable {
       memoryOverhead, Double(overheadBytes), speedup, speedupInterval?.low ?? speedup,
       speedupInterval?.high ?? speedup,
     ]
-    return ["\"\(variant)\"", group.rawValue, "\(rounds)"]
+    return [variant, group.rawValue, "\(rounds)"]
       + numbers.map { "\(($0 * 1e4).rounded() / 1e4)" } + ["\(isIdentical)"]
   }
 }

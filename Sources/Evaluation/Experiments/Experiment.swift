@@ -3,6 +3,7 @@ import Foundation
 import ModelFiles
 import Nunchi
 import Plotting
+import Speculation
 
 /// Measures what definitions say, and keeps everything in a folder: `run.db`, `results.csv`,
 /// `results.json`, plots and `index.html`. One that was stopped goes on where it was.
@@ -47,6 +48,8 @@ public final class Experiment {
         let model = try load(target, nil)
         let questions = try Questions(definition, suite, model)
         if let caption = questions.caption { selections.append("\(suite.name): \(caption)") }
+        // The break-even line is drawn from it.
+        if definition.hasBreakEven { _ = try model.verificationCosts() }
         var drafts: [String: Model] = [:]
         for name in definition.draftModels { drafts[name] = try load(name, model) }
         for cell in definition.cells where cell.target == target {
@@ -190,8 +193,11 @@ public final class Experiment {
   }
 
   /// Writes the table, the plots and the page.
+  /// - Parameter language: of the plots and the page.
   /// - Returns: why there are plots missing, a line each.
-  public func write(_ rows: [ExperimentRow]) throws -> [String] {
+  public func write(
+    _ rows: [ExperimentRow], language: ReportLanguage = .en
+  ) throws -> [String] {
     let table = ([ExperimentRow.columns] + rows.map(\.cells)).map(CSV.line).joined()
     try AtomicFile.write(Data(table.utf8), to: "\(folder)/results.csv")
     let encoder = JSONEncoder()
@@ -201,17 +207,26 @@ public final class Experiment {
       try encoder.encode(
         Report(definitions: definitions, conditions: runs.map(\.run.conditions), rows: rows)),
       to: "\(folder)/results.json")
-    let plots = ExperimentPlots(definitions, rows: rows, folder: folder)
+    let command = ShellCommand.line(command)
+    let costs = runs.compactMap { part in
+      (try? VerificationCosts(points: part.run.costs)).map { (part.cell.target, $0) }
+    }
+    let plots = ExperimentPlots(
+      definitions: definitions, rows: rows,
+      costs: Dictionary(costs, uniquingKeysWith: { first, _ in first }), folder: folder,
+      language: language, command: command)
     let (sections, problems) = try plots.draw()
     let page = ReportPage(
-      title: definitions.map(\.title).joined(separator: "; "),
+      title: definitions.map { language.word($0.title) }.joined(separator: "; "),
       subtitle: definitions.flatMap(\.targets).uniqued().joined(separator: ", "),
       sections: sections + [
         ReportPage.Section(
-          "Table",
-          table: ReportPage.Table(columns: ExperimentRow.columns, rows: rows.map(\.cells)),
-          command: command.joined(separator: " "))
-      ], conditions: runs.map(\.run).map(RunReport.conditions))
+          language(.table),
+          table: ReportPage.Table(
+            columns: ExperimentRow.columns.map { language.word($0) },
+            rows: rows.map { $0.cells.map { language.word($0) } }),
+          command: command)
+      ], conditions: runs.map { RunReport.conditions($0.run, language) }, language: language)
     try AtomicFile.write(Data(try page.html().utf8), to: "\(folder)/index.html")
     return problems
   }

@@ -179,6 +179,9 @@ extension ExperimentDefinition {
   /// `by`, or the axis where that is a property of the questions.
   var grouping: Grouping { Grouping(rawValue: x.rawValue) ?? by }
 
+  /// Whether it compares what drafted tokens cost with what they bring.
+  var hasBreakEven: Bool { x == .draftModel || x == .target }
+
   var arms: [ExperimentArm] {
     var arms: [ExperimentArm] = []
     for model in choices(draftModels) {

@@ -126,31 +126,29 @@ public struct ExperimentRow: Sendable, Equatable, Codable {
     }
   }
 
-  /// What it is called beside the axis.
-  func label(without axis: ExperimentDefinition.Axis, among rows: [ExperimentRow]) -> String {
-    if method == "plain", axis != .draftLength { return label(["plain"], axis, rows) }
-    if method == "plain" { return "plain" }
-    return label([drafter], axis, rows)
-  }
+  /// Whether it is plain decoding.
+  var isPlain: Bool { drafter == "none" }
 
-  /// With all that differs from row to row.
-  private func label(
-    _ start: [String], _ axis: ExperimentDefinition.Axis, _ rows: [ExperimentRow]
+  /// What it is called beside the axis, with all that differs from row to row.
+  func label(
+    without axis: ExperimentDefinition.Axis, among rows: [ExperimentRow],
+    language: ReportLanguage = .en
   ) -> String {
-    var words = axis == .drafter && method != "plain" ? [] : start
+    if isPlain, axis == .draftLength { return language(.plain) }
+    var words = isPlain ? [language(.plain)] : axis == .drafter ? [] : [drafter]
     let parts: [(ExperimentDefinition.Axis, String, String)] = [
       (.target, "", target), (.draftModel, "", draftModel ?? ""),
       (.draftTree, "", draftTree ?? ""), (.draftLength, "n=", n.map(String.init) ?? ""),
-      (.promptLength, "prompt ", promptLength.map(String.init) ?? ""),
-      (.maxTokens, "tokens ", "\(maxTokens)"), (.temperature, "T=", "\(temperature)"),
+      (.promptLength, language(.promptPrefix), promptLength.map(String.init) ?? ""),
+      (.maxTokens, language(.tokensPrefix), "\(maxTokens)"), (.temperature, "T=", "\(temperature)"),
       (.language, "", group ?? ""),
     ]
     for (part, prefix, value) in parts where part != axis && !value.isEmpty {
       if part == .language, axis == .category { continue }
-      if method == "plain", [.draftModel, .draftTree, .draftLength].contains(part) { continue }
-      let others = Set(rows.filter { $0.method == method }.map { $0.value(part) })
+      if isPlain, [.draftModel, .draftTree, .draftLength].contains(part) { continue }
+      let others = Set(rows.filter { $0.isPlain == isPlain }.map { $0.value(part) })
       if others.count > 1 { words.append("\(prefix)\(value)") }
     }
-    return words.isEmpty ? "speculative" : words.joined(separator: " ")
+    return words.isEmpty ? language(.speculative) : words.joined(separator: " ")
   }
 }

@@ -59,11 +59,26 @@ public struct ReportPage: Sendable {
     }
   }
 
+  /// The language's code, and the heading of the conditions in it.
+  private var language: String
+  private var conditionsTitle: String
   public var title: String
   public var subtitle: String
   public var sections: [Section]
   /// What the figures depend on.
   public var conditions: [Table]
+
+  public init(
+    title: String, subtitle: String, sections: [Section], conditions: [Table],
+    language: ReportLanguage
+  ) {
+    self.language = language.rawValue
+    conditionsTitle = language(.conditions)
+    self.title = title
+    self.subtitle = subtitle
+    self.sections = sections
+    self.conditions = conditions
+  }
 
   /// The page. All texts are escaped.
   public func html() throws -> String {

@@ -18,20 +18,31 @@ public struct RunReport {
 
   private let parts: [Part]
   private let folder: String
+  private let language: ReportLanguage
   /// How many answers the step viewer has.
   public var answerLimit = 24
 
-  /// - Parameter folder: gets `index.html`, and `plots` with PNG, SVG and CSV files.
+  /// - Parameters:
+  ///   - folder: gets `index.html`, and `plots` with PNG, SVG and CSV files.
+  ///   - language: of the page and the plots.
   /// - Throws: `EvaluationError`.
   public init(
-    _ runs: [(run: StoredRun, database: RunDatabase)], folder: String
+    _ runs: [(run: StoredRun, database: RunDatabase)], folder: String,
+    language: ReportLanguage = .en
   ) throws {
     parts = try runs.enumerated().map { index, part in
       Part(
-        label: runs.count == 1 ? "" : ["A", "B", "C", "D"][min(index, 3)], run: part.run,
+        label: runs.count == 1 ? "" : Self.label(index), run: part.run,
         database: part.database, report: try BenchmarkReport(part.run, in: part.database))
     }
     self.folder = folder
+    self.language = language
+  }
+
+  /// A, B and so on to Z, then A2.
+  static func label(_ index: Int) -> String {
+    let letter = Character(UnicodeScalar(UInt8(ascii: "A") + UInt8(index % 26)))
+    return index < 26 ? "\(letter)" : "\(letter)\(index / 26 + 1)"
   }
 
   /// Writes everything; the page last, so that where it is, all is.
@@ -41,8 +52,8 @@ public struct RunReport {
     try FileManager.default.createDirectory(atPath: plots, withIntermediateDirectories: true)
     var problems: [String] = []
     var sections = [summary()]
-    for (kind, title) in [(GroupFigures.Kind.category, "task"), (.language, "language")] {
-      guard let section = try speedups(kind, title, plots, &problems) else { continue }
+    for kind in [GroupFigures.Kind.category, .language] {
+      guard let section = try speedups(kind, plots, &problems) else { continue }
       sections.append(section)
     }
     if let section = try positions(plots, &problems) { sections.append(section) }
@@ -51,23 +62,28 @@ public struct RunReport {
     for part in parts { sections.append(try viewer(part)) }
     let conditions = parts.map(\.run.conditions)
     let page = ReportPage(
-      title: "Speculative decoding: "
-        + conditions.map { "\($0.model) on \($0.suite)" }.joined(separator: " and "),
-      subtitle: conditions.map(Self.subtitle).joined(separator: " · "), sections: sections,
+      title: language(
+        .pageTitle,
+        conditions.map { language(.modelOnSuite, $0.model, $0.suite) }
+          .joined(separator: language(.and))),
+      subtitle: conditions.map(subtitle).joined(separator: " · "), sections: sections,
       conditions: parts.map { part in
-        var table = Self.conditions(part.run)
+        var table = Self.conditions(part.run, language)
         if !part.label.isEmpty { table.columns[0] = part.label }
         return table
-      })
+      }, language: language)
     try AtomicFile.write(Data(try page.html().utf8), to: "\(folder)/index.html")
     return problems
   }
 
-  private static func subtitle(_ conditions: BenchmarkConditions) -> String {
-    "\(conditions.date.prefix(10)), \(conditions.threads) threads, "
-      + (conditions.temperature == 0
-        ? "greedy" : "temperature \(conditions.temperature), seed \(conditions.seed)")
-      + ", at most \(conditions.maxTokens) tokens"
+  private func subtitle(_ conditions: BenchmarkConditions) -> String {
+    [
+      "\(conditions.date.prefix(10))", language(.threads, "\(conditions.threads)"),
+      conditions.temperature == 0
+        ? language(.greedy)
+        : language(.sampled, "\(conditions.temperature)", "\(conditions.seed)"),
+      language(.mostTokens, "\(conditions.maxTokens)"),
+    ].joined(separator: ", ")
   }
 
   private func decimal(_ value: Double, _ places: Int = 2) -> String {
@@ -77,11 +93,26 @@ public struct RunReport {
   private func percent(_ share: Double) -> String { "\(decimal(share * 100, 1)) %" }
 
   private func name(_ method: String, _ part: Part) -> String {
-    part.label.isEmpty ? method : "\(part.label): \(method)"
+    let method = method == BenchmarkConfiguration.plain.name ? language(.plain) : method
+    return part.label.isEmpty ? method : "\(part.label): \(method)"
   }
 
+  /// The command that writes what a figure of a run is drawn from.
   private func export(_ part: Part, _ form: String) -> String {
-    "nunchi bench export \(part.database.path ?? "results.db") --form \(form)"
+    let path = part.database.path ?? "results.db"
+    let runs = (try? part.database.runs()) ?? []
+    let number = (runs.firstIndex { $0.id == part.run.id } ?? 0) + 1
+    let name = (form == "json" ? "figures" : form) + (part.label.isEmpty ? "" : "-\(part.label)")
+    return ShellCommand.line(
+      ["nunchi", "bench", "export", path]
+        + (runs.count > 1 ? ["--run", "\(number)"] : [])
+        + ["--form", form, "--output", form == "json" ? "\(name).json" : name])
+  }
+
+  /// What a plot shows, with the models it is of.
+  private func plotTitle(_ title: String, _ shown: [Part]? = nil) -> String {
+    let models = (shown ?? parts).map { name($0.run.conditions.model, $0) }
+    return "\(title) (\(models.joined(separator: ", ")))"
   }
 
   private var exports: String { parts.map { export($0, "json") }.joined(separator: "\n") }
@@ -103,27 +134,22 @@ public struct RunReport {
           percent(method.draftShare), percent(method.wastedRows),
           regret.map { percent($0.regret) } ?? "–",
           method.energyRatio.map { decimal($0) } ?? "–", "\(method.questions)",
-          method.isIdentical ? "yes" : "NO: \(method.mismatches)",
+          method.isIdentical
+            ? language(.yes) : language(.notIdentical, "\(method.mismatches)"),
         ])
       }
     }
     let left = parts.reduce(0) { $0 + $1.report.questions - $1.report.asked }
     return ReportPage.Section(
-      "Summary",
-      text:
-        "Plain decoding and every drafter took turns at each question. Speedup is plain time by "
-        + "the drafter's, after the first token, summed over questions; its interval is a 95 % "
-        + "bootstrap over questions. τ is the tokens that a pass of the target brings."
-        + (left > 0
-          ? " \(left) questions were not answered by everybody and are not in here." : ""),
+      language(.summary),
+      text: language(.summaryText) + (left > 0 ? " " + language(.leftOut, "\(left)") : ""),
       table: Self.filled(
         columns: [
-          "drafter", "speedup", "95 %", "deviation", "with prompt", "τ", "accepted", "tokens/s",
-          "characters/s", "draft time", "wasted rows", "regret", "energy", "questions",
-          "identical",
-        ], rows: rows),
-      command: parts.map { $0.run.command.joined(separator: " ") }
-        .joined(separator: "\n"))
+          Phrase.drafter, .speedup, .interval, .deviation, .withPrompt, .acceptanceLength,
+          .accepted, .tokensPerSecond, .charactersPerSecond, .draftTime, .wastedRows, .regret,
+          .energy, .questions, .identical,
+        ].map { language($0) }, rows: rows),
+      command: parts.map { ShellCommand.line($0.run.command) }.joined(separator: "\n"))
   }
 
   /// A table without the columns in which nothing stands.
@@ -154,8 +180,9 @@ public struct RunReport {
   }
 
   private func speedups(
-    _ kind: GroupFigures.Kind, _ title: String, _ plots: String, _ problems: inout [String]
+    _ kind: GroupFigures.Kind, _ plots: String, _ problems: inout [String]
   ) throws -> ReportPage.Section? {
+    let axis = kind == .language ? "language" : "task"
     var names: [String] = []
     for part in parts {
       for group in part.report.groups where group.kind == kind && !names.contains(group.name) {
@@ -165,21 +192,23 @@ public struct RunReport {
     let series = parts.flatMap { part in part.report.conditions.drafters.map { (part, $0) } }
     guard names.count > (kind == .language ? 1 : 0), !series.isEmpty else { return nil }
     var (lines, rows): ([[String]], [[String]]) = ([], [])
+    var highest: [Double] = [1]
     for name in names {
-      var (line, row) = ([name], [name])
+      var (line, row) = ([name], [language.word(name)])
       for (part, drafter) in series {
         let method = part.report.groups.first { $0.kind == kind && $0.name == name }?
           .methods.first { $0.drafter == drafter }
         let interval = method?.speedupInterval
-        line += [
-          method.map { decimal($0.speedup, 4) } ?? "",
-          (interval?.low ?? method?.speedup).map { decimal($0, 4) } ?? "",
-          (interval?.high ?? method?.speedup).map { decimal($0, 4) } ?? "",
+        let values = [
+          method?.speedup, interval?.low ?? method?.speedup, interval?.high ?? method?.speedup,
         ]
+        line += values.map { $0.map { decimal($0, 4) } ?? "" }
+        highest += values.compactMap { $0 }
         row.append(
           method.map {
-            "\(decimal($0.speedup)) (τ \(decimal($0.acceptanceLength)), "
-              + "\(decimal($0.charactersPerSecond, 0)) c/s)"
+            language(
+              .speedupCell, decimal($0.speedup), decimal($0.acceptanceLength),
+              decimal($0.charactersPerSecond, 0))
           } ?? "–")
       }
       lines.append(line)
@@ -187,31 +216,26 @@ public struct RunReport {
     }
     let labels = series.map { self.name($0.1, $0.0) }
     try table(
-      [[title] + labels.flatMap { [$0, "\($0) low", "\($0) high"] }] + lines, "speedup-\(title)",
+      [[axis] + labels.flatMap { [$0, "\($0) low", "\($0) high"] }] + lines, "speedup-\(axis)",
       plots)
     let bars = labels.indices.map { index in
       let column = 2 + 3 * index
-      return "'speedup-\(title).csv' using \(column):\(column + 1):\(column + 2):xtic(1) "
+      return "'speedup-\(axis).csv' using \(column):\(column + 1):\(column + 2) "
         + "title \(GnuplotPicture.quoted(labels[index]))"
     }
+    let title = language(kind == .language ? .speedupByLanguage : .speedupByTask)
     let picture = GnuplotPicture(
-      folder: plots, name: "speedup-\(title)",
+      folder: plots, name: "speedup-\(axis)", title: plotTitle(title),
       settings: """
-        set style data histograms
-        set style histogram errorbars gap 2 lw 1.5
-        set style fill solid 0.7
-        set boxwidth 0.9
-        set xtics rotate by -35 noenhanced
-        set key outside bottom center horizontal noenhanced height 0.7
-        set yrange [0:*]
-        set ylabel 'speedup'
-        """, plot: (bars + ["1 lc rgb '#c0392b' notitle"]).joined(separator: ", "))
+        \(GnuplotPicture.bars(names.map { language.word($0) }, hasErrors: true))
+        \(GnuplotPicture.range("y", GnuplotPicture.fromZero(highest)))
+        \(GnuplotPicture.label("y", language(.speedup)))
+        \(GnuplotPicture.keyBelow)
+        """, plot: (bars + [GnuplotPicture.lineAtOne]).joined(separator: ", "))
     return ReportPage.Section(
-      "Speedup by \(title)",
-      text: "The line at 1 is plain decoding. In the table also τ and characters a second, which "
-        + "compare across languages where tokens do not.",
-      figure: figure(picture, &problems),
-      table: ReportPage.Table(columns: [title] + labels, rows: rows), command: exports)
+      title, text: language(.speedupByText), figure: figure(picture, &problems),
+      table: ReportPage.Table(columns: [language.word(axis)] + labels, rows: rows),
+      command: exports)
   }
 
   private func positions(
@@ -230,24 +254,24 @@ public struct RunReport {
     }
     try table([["position"] + series.map(\.0)] + lines, "positions", plots)
     let picture = GnuplotPicture(
-      folder: plots, name: "positions",
+      folder: plots, name: "positions", title: plotTitle(language(.positions)),
       settings: """
-        set xlabel 'tokens of a draft'
-        set ylabel 'share of passes that accepted as many'
-        set yrange [0:1]
+        \(GnuplotPicture.label("x", language(.draftTokens)))
+        \(GnuplotPicture.label("y", language(.acceptedAsMany)))
+        \(GnuplotPicture.range("x", GnuplotPicture.padded([1, Double(longest)])))
+        set yrange [0:1.02]
         set xtics 1
-        set key outside bottom center horizontal noenhanced height 0.7
+        \(GnuplotPicture.keyBelow)
         """,
       plot: series.indices.map {
         "'positions.csv' using 1:\($0 + 2) with linespoints lw 2 pt 7 "
           + "title \(GnuplotPicture.quoted(series[$0].0))"
       }.joined(separator: ", "))
     return ReportPage.Section(
-      "Acceptance by position",
-      text: "The share of all passes that accepted at least so many tokens.",
+      language(.positions), text: language(.positionsText),
       figure: figure(picture, &problems),
       table: ReportPage.Table(
-        columns: ["drafter"] + (1...longest).map(String.init),
+        columns: [language(.drafter)] + (1...longest).map(String.init),
         rows: series.map { part in
           [part.0] + (0..<longest).map { percent($0 < part.1.count ? part.1[$0] : 0) }
         }), command: exports)
@@ -276,22 +300,29 @@ public struct RunReport {
         ]
       }
     }
+    let most = known.flatMap { $0.run.costs.map { Double($0.rows) } }
+    let ratios = known.compactMap(\.costs).flatMap { costs in
+      costs.points.map { $0.seconds / costs.rowSeconds }
+    }
+    let noGain = "x lc rgb '#999999' title \(GnuplotPicture.quoted(language(.noGain)))"
     let picture = GnuplotPicture(
-      folder: plots, name: "costs",
+      folder: plots, name: "costs", title: plotTitle(language(.costs)),
       settings: """
-        set xlabel 'rows of a pass'
-        set ylabel 'time, as a multiple of one row'
-        set key left top noenhanced
-        """, plot: (curves + ["x lc rgb '#999999' title 'no gain'"]).joined(separator: ", "))
+        \(GnuplotPicture.label("x", language(.rowsOfPass)))
+        \(GnuplotPicture.label("y", language(.timesOneRow)))
+        \(GnuplotPicture.range("x", GnuplotPicture.padded(most + [1])))
+        \(GnuplotPicture.range("y", GnuplotPicture.fromZero(ratios + [2])))
+        \(GnuplotPicture.keyBelow)
+        """, plot: (curves + [noGain]).joined(separator: ", "))
     return ReportPage.Section(
-      "What verification costs",
-      text: "V(k): the time of the target's pass over k rows by that over one, as measured on this "
-        + "machine at the start. k by V(k) is the most that drafting k − 1 tokens could bring, if "
-        + "all were free and accepted.",
-      figure: figure(picture, &problems),
-      table: ReportPage.Table(columns: ["rows", "ms", "V(k)", "k / V(k)"], rows: rows),
-      command: known.map { "nunchi bench speed \($0.run.conditions.model)" }
-        .joined(separator: "\n"))
+      language(.costs), text: language(.costsText), figure: figure(picture, &problems),
+      table: ReportPage.Table(
+        columns: [language(.rows), "ms", "V(k)", "k / V(k)"], rows: rows),
+      command: known.map {
+        let conditions = $0.run.conditions
+        return ShellCommand.line(
+          ["nunchi", "bench", "speed", conditions.model, "--threads", "\(conditions.threads)"])
+      }.joined(separator: "\n"))
   }
 
   /// Calibration, and acceptance by kind of token, of each drafter of a run.
@@ -303,11 +334,12 @@ public struct RunReport {
     for drafter in part.report.conditions.drafters {
       guard let analysis = part.report.analyses[drafter] else { continue }
       for (group, counts) in [
-        ("script", analysis.scripts), ("place", analysis.positions), ("Korean", analysis.korean),
+        (Phrase.script, analysis.scripts), (.place, analysis.positions), (.korean, analysis.korean),
       ] {
         for (kind, count) in counts.sorted(by: { $0.value.tokens > $1.value.tokens }) {
           kinds.append([
-            name(drafter, part), group, kind, "\(count.tokens)", "\(count.drafted)",
+            name(drafter, part), language(group), word(kind), "\(count.tokens)",
+            "\(count.drafted)",
             "\(count.accepted)", percent(count.acceptanceRate),
           ])
         }
@@ -331,51 +363,58 @@ public struct RunReport {
             + GnuplotPicture.quoted(label))
       }
     }
-    let of = part.label.isEmpty ? "" : " (\(part.label))"
     var sections: [ReportPage.Section] = []
     if !curves.isEmpty {
+      let perfect = "x lc rgb '#999999' title \(GnuplotPicture.quoted(language(.perfect)))"
       let picture = GnuplotPicture(
         folder: plots, name: "calibration\(part.label)",
+        title: plotTitle(language(.calibration), [part]),
         settings: """
-          set xlabel "the drafter's own score"
-          set ylabel 'share that was the next token'
-          set xrange [0:1]
-          set yrange [0:1]
-          set key outside bottom center horizontal noenhanced height 0.7
+          \(GnuplotPicture.label("x", language(.ownScore)))
+          \(GnuplotPicture.label("y", language(.wasNext)))
+          set xrange [0:1.02]
+          set yrange [0:1.02]
+          \(GnuplotPicture.keyBelow)
           """,
-        plot: (curves + ["x lc rgb '#999999' title 'perfect'"]).joined(separator: ", "))
+        plot: (curves + [perfect]).joined(separator: ", "))
       sections.append(
         ReportPage.Section(
-          "Calibration\(of)",
-          text:
-            "What drafters say of their candidates for the next token, verified or not, against "
-            + "how often they were right; ten bins. The controller learns the difference while it "
-            + "runs.", figure: figure(picture, &problems),
+          title(.calibration, part), text: language(.calibrationText),
+          figure: figure(picture, &problems),
           table: ReportPage.Table(
-            columns: ["drafter", "candidates", "expected calibration error"], rows: calibration),
+            columns: [Phrase.drafter, .candidates, .calibrationError].map { language($0) },
+            rows: calibration),
           command: export(part, "traces")))
     }
     if !kinds.isEmpty {
       sections.append(
         ReportPage.Section(
-          "Where drafts are right\(of)",
-          text: "By the token that the target wrote: its script, whether it begins a word, and in "
-            + "Korean words whether it is of the stem, a particle or an ending (told by the written "
-            + "form, so that adnominal endings count as particles). Drafted are those at whose "
-            + "place something was verified after accepted tokens.",
+          title(.kinds, part), text: language(.kindsText),
           table: ReportPage.Table(
-            columns: ["drafter", "by", "kind", "tokens", "drafted", "accepted", "rate"],
-            rows: kinds), command: export(part, "json")))
+            columns: [Phrase.drafter, .by, .kind, .tokens, .drafted, .accepted, .rate]
+              .map { language($0) }, rows: kinds), command: export(part, "json")))
     }
     if !rejections.isEmpty {
       sections.append(
         ReportPage.Section(
-          "What was rejected most\(of)", text: "And what the target wrote instead.",
+          title(.rejections, part), text: language(.rejectionsText),
           table: ReportPage.Table(
-            columns: ["drafter", "drafted", "wanted", "times"], rows: rejections),
+            columns: [Phrase.drafter, .drafted, .wanted, .times].map { language($0) },
+            rows: rejections),
           command: export(part, "traces")))
     }
     return sections
+  }
+
+  /// What a kind of tokens is called.
+  private func word(_ kind: String) -> String {
+    // "stem" is also a category of MT-bench's questions.
+    kind == KoreanWords.Part.stem.rawValue ? language(.stem) : language.word(kind)
+  }
+
+  /// The title of a section that each run has.
+  private func title(_ phrase: Phrase, _ part: Part) -> String {
+    language(phrase) + (part.label.isEmpty ? "" : " (\(part.label))")
   }
 
   /// A token with its white space shown.
@@ -387,7 +426,8 @@ public struct RunReport {
 
   /// Texts of the first questions of each category and language.
   private func viewer(_ part: Part) throws -> ReportPage.Section {
-    var view = TraceView(bytes: try part.database.tokens(of: part.run))
+    var view = TraceView(
+      bytes: try part.database.tokens(of: part.run), language: language)
     let drafters = part.report.conditions.drafters
     let questions = try part.database.questions(of: part.run).questions
     let answered = Set(part.report.records.map(\.question))
@@ -405,41 +445,41 @@ public struct RunReport {
         answers.append(
           ReportPage.Answer(
             title: "\(question.id), \(drafter)",
-            note: "\(question.category), τ \(decimal(figures.acceptanceLength))",
+            note: "\(language.word(question.category)), τ \(decimal(figures.acceptanceLength))",
             prompt: question.turns[0], pieces: view.pieces(steps)))
       }
     }
     return ReportPage.Section(
-      "Step by step\(part.label.isEmpty ? "" : " (\(part.label))")",
-      text: "The first turn of the first question of each kind, coloured by who proposed each "
-        + "token. Point at one to see its pass.", legend: view.legend, answers: answers,
-      command: export(part, "traces"))
+      title(.stepByStep, part), text: language(.stepByStepText), legend: view.legend,
+      answers: answers, command: export(part, "traces"))
   }
 
   /// What the figures of a run depend on.
-  static func conditions(_ run: StoredRun) -> ReportPage.Table {
+  static func conditions(_ run: StoredRun, _ language: ReportLanguage) -> ReportPage.Table {
     let conditions = run.conditions
-    var rows = [
-      ["model", conditions.model], ["model's SHA-256", conditions.modelSHA256 ?? "–"],
-      ["suite", conditions.suite], ["suite's SHA-256", conditions.suiteSHA256],
-      ["questions", conditions.selection ?? "all of the suite"],
-      ["questions' SHA-256", conditions.questionsSHA256 ?? "–"],
-      ["drafters' memory", run.drafterMemory ?? "–"],
-      ["drafters", conditions.drafters.joined(separator: ", ")],
-      ["prompts", conditions.promptForm.rawValue], ["most tokens", "\(conditions.maxTokens)"],
-      ["temperature", "\(conditions.temperature)"], ["seed", "\(conditions.seed)"],
-      ["stops at", conditions.stopPolicy],
-      ["tokens", "all that the target wrote, stop token included, nothing after it"],
-      ["threads", "\(conditions.threads)"], ["instruction set", conditions.instructionSet],
-      ["processor", conditions.processor ?? "–"], ["Nunchi", conditions.version],
-      ["began", conditions.date], ["command", run.command.joined(separator: " ")],
+    var rows: [(Phrase, String)] = [
+      (.model, conditions.model), (.modelChecksum, conditions.modelSHA256 ?? "–"),
+      (.suite, conditions.suite), (.suiteChecksum, conditions.suiteSHA256),
+      (.questions, language.word(conditions.selection ?? Phrase.wholeSuite.english)),
+      (.questionsChecksum, conditions.questionsSHA256 ?? "–"),
+      (.drafterMemory, language.word(run.drafterMemory ?? "–")),
+      (.drafters, conditions.drafters.joined(separator: ", ")),
+      (.prompts, language.word(conditions.promptForm.rawValue)),
+      (.answerLength, "\(conditions.maxTokens)"),
+      (.temperature, "\(conditions.temperature)"), (.seed, "\(conditions.seed)"),
+      (.stopsAt, language.word(conditions.stopPolicy)),
+      (.tokens, language(.countedTokens)),
+      (.threadCount, "\(conditions.threads)"), (.instructionSet, conditions.instructionSet),
+      (.processor, conditions.processor ?? "–"), (.version, conditions.version),
+      (.began, conditions.date), (.command, ShellCommand.line(run.command)),
     ]
     if let draft = conditions.draftModel {
-      rows.insert(["draft model", "\(draft) \(conditions.draftModelSHA256 ?? "")"], at: 2)
+      rows.insert((.draftModel, "\(draft) \(conditions.draftModelSHA256 ?? "")"), at: 2)
     }
     if let memory = run.peakMemory {
-      rows.append(["peak memory", "\(memory / 1_000_000) MB"])
+      rows.append((.peakMemory, "\(memory / 1_000_000) MB"))
     }
-    return ReportPage.Table(columns: ["Run", ""], rows: rows)
+    return ReportPage.Table(
+      columns: [language(.run), ""], rows: rows.map { [language($0), $1] })
   }
 }

@@ -5,13 +5,17 @@ import Tokenization
 /// Answers as texts whose parts are coloured by who proposed them.
 struct TraceView {
   private let bytes: [Int32: [UInt8]]
+  private let language: ReportLanguage
   /// The drafters in the order of their colours.
   private(set) var sources: [String] = []
 
   /// Colours that the page has.
   static let colours = 8
 
-  init(bytes: [Int32: [UInt8]]) { self.bytes = bytes }
+  init(bytes: [Int32: [UInt8]], language: ReportLanguage) {
+    self.bytes = bytes
+    self.language = language
+  }
 
   /// The pieces of an answer: a token each, or several that make up a character together.
   mutating func pieces(_ steps: [StepTrace]) -> [ReportPage.Piece] {
@@ -37,20 +41,20 @@ struct TraceView {
   private mutating func piece(
     _ text: String, _ step: StepTrace, _ index: Int, _ number: Int
   ) -> ReportPage.Piece {
-    let pass = "pass \(number + 1), \(step.rows) rows"
+    let pass = language(.pass, "\(number + 1)", "\(step.rows)")
     if index < step.accepted.count, step.accepted[index] < step.sources.count {
       let source = step.sources[step.accepted[index]]
       return ReportPage.Piece(
-        text: text, style: style(of: source), title: "\(source), accepted; \(pass)")
+        text: text, style: style(of: source), title: language(.acceptedPiece, source, pass))
     }
     let last = step.accepted.last ?? -1
     guard let child = step.parents.firstIndex(of: last) else {
-      return ReportPage.Piece(text: text, style: "", title: "the target's own; \(pass)")
+      return ReportPage.Piece(text: text, style: "", title: language(.ownPiece, pass))
     }
     let drafted = String(decoding: bytes[step.drafted[child]] ?? [], as: UTF8.self)
     return ReportPage.Piece(
       text: text, style: "corrected",
-      title: "corrected: \(step.sources[child]) proposed “\(drafted)”; \(pass)")
+      title: language(.correctedPiece, step.sources[child], drafted, pass))
   }
 
   private mutating func style(of source: String) -> String {
@@ -66,10 +70,10 @@ struct TraceView {
   var legend: [ReportPage.Legend] {
     sources.enumerated().map {
       ReportPage.Legend(
-        name: "proposed by \($0.element)", style: "c\(min($0.offset, Self.colours - 1))")
+        name: language(.proposedBy, $0.element), style: "c\(min($0.offset, Self.colours - 1))")
     } + [
-      ReportPage.Legend(name: "a proposal corrected by the target", style: "corrected"),
-      ReportPage.Legend(name: "the target's own", style: ""),
+      ReportPage.Legend(name: language(.corrected), style: "corrected"),
+      ReportPage.Legend(name: language(.own), style: ""),
     ]
   }
 }

@@ -98,10 +98,30 @@ public struct Roofline: Sendable, Equatable {
     }.max { $0.1 < $1.1 } ?? (0, 1)
   }
 
-  /// The smallest batch, a power of two up to 4096, at which no draft length brings 2 % any more;
-  /// nil when there is none.
+  /// GB of the weights of both models and of the caches of so many sequences.
+  public func memory(target: ModelSize, draft: ModelSize, batch: Int = 1) -> Double {
+    weights(target) + weights(draft) + Double(batch) * (cache(target) + cache(draft))
+  }
+
+  /// How many sequences the accelerator's memory holds beside the weights of both models; 0 where
+  /// it does not hold one.
+  public func largestBatch(target: ModelSize, draft: ModelSize) -> Int {
+    let room = accelerator.memory - memory(target: target, draft: draft, batch: 0)
+    let sequence = cache(target) + cache(draft)
+    guard room >= sequence else { return 0 }
+    return sequence > 0 ? Int(min(room / sequence, 1e9)) : 1_000_000_000
+  }
+
+  /// Batches that fit: powers of two up to the largest one.
+  public func batches(target: ModelSize, draft: ModelSize) -> [Int] {
+    let largest = largestBatch(target: target, draft: draft)
+    return (0..<30).map { 1 << $0 }.filter { $0 <= largest }
+  }
+
+  /// The smallest batch, a power of two, at which no draft length brings 2 % any more; nil where
+  /// memory holds none such.
   public func crossover(target: ModelSize, draft: ModelSize, acceptance: Double) -> Int? {
-    (0...12).map { 1 << $0 }.first {
+    batches(target: target, draft: draft).first {
       best(target: target, draft: draft, acceptance: acceptance, batch: $0).speedup < 1.02
     }
   }

@@ -1,6 +1,5 @@
 import Foundation
 import ModelFiles
-import Plotting
 
 /// What speculation would bring from the smallest targets to the largest, on named accelerators.
 public struct ScalingStudy: Sendable {
@@ -67,7 +66,9 @@ public struct ScalingStudy: Sendable {
     /// GB: weights of both, and caches of one sequence.
     public var memory: Double
     public var fits: Bool
-    /// The batch at which speculation stops to pay; nil above 4096.
+    /// How many sequences fit beside the weights.
+    public var largestBatch: Int
+    /// The batch at which speculation stops to pay; nil where it pays with all that fit.
     public var crossover: Int?
   }
 
@@ -160,9 +161,7 @@ public struct ScalingStudy: Sendable {
       return try definition.pairs.map { pair in
         let (target, draft) = (try model(pair.target), try model(pair.draft))
         let best = roofline.best(target: target, draft: draft, acceptance: acceptance)
-        let memory =
-          roofline.weights(target) + roofline.weights(draft) + roofline.cache(target)
-          + roofline.cache(draft)
+        let memory = roofline.memory(target: target, draft: draft)
         return Row(
           accelerator: accelerator.name, target: target.name, draft: draft.name,
           parameters: target.parameters,
@@ -170,6 +169,7 @@ public struct ScalingStudy: Sendable {
           bestDraftLength: best.length,
           acceptanceLength: Roofline.acceptanceLength(acceptance, length: best.length),
           speedup: best.speedup, memory: memory, fits: memory <= accelerator.memory,
+          largestBatch: roofline.largestBatch(target: target, draft: draft),
           crossover: roofline.crossover(target: target, draft: draft, acceptance: acceptance))
       }
     }
@@ -193,144 +193,37 @@ public struct ScalingStudy: Sendable {
     }
   }
 
-  private struct Report: Encodable {
-    var definition: Definition
-    var rows: [Row]
-    var checks: [Check]
+  /// The speedup with the best draft length by the number of sequences, on each accelerator by its
+  /// name, as far as its memory goes.
+  func speedups(
+    of pair: Definition.Pair, acceptance: Double
+  ) throws -> [String: [(batch: Int, speedup: Double)]] {
+    let (target, draft) = (try model(pair.target), try model(pair.draft))
+    return Dictionary(
+      definition.accelerators.map { accelerator in
+        let roofline = roofline(accelerator, overhead: definition.overhead)
+        return (
+          accelerator.name,
+          roofline.batches(target: target, draft: draft).map { batch in
+            (
+              batch,
+              roofline.best(target: target, draft: draft, acceptance: acceptance, batch: batch)
+                .speedup
+            )
+          }
+        )
+      }, uniquingKeysWith: { first, _ in first })
   }
 
   /// Writes tables, plots and a page.
   /// - Returns: why there are plots missing, a line each.
   public func write(
-    to folder: String, acceptance: Double? = nil, source: String? = nil, command: [String]
+    to folder: String, acceptance: Double? = nil, source: String? = nil, command: [String],
+    language: ReportLanguage = .en
   ) throws -> [String] {
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    func decimal(_ value: Double, _ places: Int = 2) -> String {
-      String(format: "%.\(places)f", locale: Locale(identifier: "en_US_POSIX"), value)
-    }
-    let (rows, checks) = (try rows(acceptance: acceptance), try checks())
-    let columns = [
-      "accelerator", "target", "draft", "parameters", "plain_tokens_per_second",
-      "best_draft_length", "acceptance_length", "speedup", "memory", "fits", "batch_crossover",
-    ]
-    let cells = rows.map { row in
-      [
-        row.accelerator, row.target, row.draft, decimal(row.parameters, 3),
-        decimal(row.plainTokensPerSecond, 1), "\(row.bestDraftLength)",
-        decimal(row.acceptanceLength), decimal(row.speedup), decimal(row.memory, 1),
-        row.fits ? "yes" : "no", row.crossover.map(String.init) ?? "above 4096",
-      ]
-    }
-    try AtomicFile.write(
-      Data(([columns] + cells).map(CSV.line).joined().utf8), to: "\(folder)/results.csv")
-    let checkColumns = ["method", "published", "roofline", "with_overhead", "error"]
-    let checkCells = checks.map {
-      [
-        $0.method, decimal($0.published), decimal($0.roofline), decimal($0.withOverhead),
-        "\($0.error >= 0 ? "+" : "")\(decimal($0.error * 100, 0)) %",
-      ]
-    }
-    try AtomicFile.write(
-      Data(([checkColumns] + checkCells).map(CSV.line).joined().utf8),
-      to: "\(folder)/published.csv")
-    let encoder = JSONEncoder()
-    encoder.keyEncodingStrategy = .convertToSnakeCase
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try AtomicFile.write(
-      try encoder.encode(Report(definition: definition, rows: rows, checks: checks)),
-      to: "\(folder)/results.json")
-
-    // One table a plot, a column an accelerator.
-    let names = definition.accelerators.map(\.name)
-    let bySize = definition.pairs.compactMap { pair in
-      rows.first { $0.target == pair.target }.map { first in
-        [decimal(first.parameters, 3)]
-          + names.map { name in
-            rows.first { $0.target == pair.target && $0.accelerator == name }
-              .map { decimal($0.speedup, 4) } ?? ""
-          }
-      }
-    }
-    try AtomicFile.write(
-      Data(([["parameters"] + names] + bySize).map(CSV.line).joined().utf8),
-      to: "\(folder)/speedup.csv")
-    let largest = try definition.pairs.last.map { (try model($0.target), try model($0.draft)) }
-    let byBatch = (0...10).map { 1 << $0 }.map { batch in
-      ["\(batch)"]
-        + definition.accelerators.map { accelerator in
-          largest.map { target, draft in
-            decimal(
-              roofline(accelerator, overhead: definition.overhead).best(
-                target: target, draft: draft, acceptance: acceptance ?? definition.acceptance,
-                batch: batch
-              ).speedup, 4)
-          } ?? ""
-        }
-    }
-    try AtomicFile.write(
-      Data(([["batch"] + names] + byBatch).map(CSV.line).joined().utf8), to: "\(folder)/batch.csv")
-    func curves(_ file: String) -> String {
-      names.indices.map {
-        "'\(file).csv' using 1:\($0 + 2) with linespoints pt 7 lw 1.5 title "
-          + GnuplotPicture.quoted(names[$0])
-      }.joined(separator: ", ")
-    }
-    let style = """
-      set logscale x 2
-      set yrange [0:*]
-      set ylabel 'speedup with the best draft length'
-      set key outside bottom center horizontal noenhanced height 0.7
-      """
-    let pictures = [
-      (
-        GnuplotPicture(
-          folder: folder, name: "speedup",
-          settings: style + "\nset xlabel 'billions of parameters of the target'",
-          plot: curves("speedup")), "Speedup by the target's size"
-      ),
-      (
-        GnuplotPicture(
-          folder: folder, name: "batch", settings: style + "\nset xlabel 'sequences at once'",
-          plot: curves("batch")),
-        "Speedup by batch, \(largest?.0.name ?? "")"
-      ),
-    ]
-    var problems: [String] = []
-    var sections = [
-      ReportPage.Section(
-        "What is assumed",
-        text: "Acceptance \(acceptance ?? definition.acceptance)"
-          + (source.map { " (measured in \($0))" } ?? "")
-          + ", each token as likely as the one before it; \(definition.context) tokens in the "
-          + "cache; \(decimal(definition.bytesPerWeight, 1)) bytes a weight; kernels reach "
-          + "\(decimal(definition.bandwidthShare * 100, 0)) % of the bandwidth and "
-          + "\(decimal(definition.computeShare * 100, 0)) % of the arithmetic.",
-        table: ReportPage.Table(
-          columns: ["accelerator", "tera-operations/s", "GB/s", "GB", "source"],
-          rows: definition.accelerators.map {
-            [$0.name, "\($0.arithmetic)", "\($0.bandwidth)", "\($0.memory)", $0.source]
-          }))
-    ]
-    for (picture, title) in pictures {
-      if let problem = picture.draw() {
-        problems.append(problem)
-      } else {
-        sections.append(ReportPage.Section(title, figure: RunReport.dataURL(of: picture)))
-      }
-    }
-    sections += [
-      ReportPage.Section(
-        "Every pair", table: ReportPage.Table(columns: columns, rows: cells),
-        command: command.joined(separator: " ")),
-      ReportPage.Section(
-        "Against published figures",
-        text: "With the published τ, the time of a step by the roofline alone and with "
-          + "\(decimal(definition.publishedOverhead, 0)) µs a layer.",
-        table: ReportPage.Table(columns: checkColumns, rows: checkCells)),
-    ]
-    let page = ReportPage(
-      title: "Scaling", subtitle: "A model, not a measurement", sections: sections, conditions: [])
-    try AtomicFile.write(Data(try page.html().utf8), to: "\(folder)/index.html")
-    return problems
+    try ScalingReport(
+      study: self, acceptance: acceptance ?? definition.acceptance, source: source,
+      folder: folder, command: command, language: language
+    ).write()
   }
 }
