@@ -21,6 +21,7 @@ enum Phrase: CaseIterable {
   // Parts of Korean words; "stem" is a category, too.
   case stem, particle, ending
   // Conditions
+  case questionsChecksum, wholeSuite, drafterMemory, freshDrafters, learningDrafters, unknownMemory
   case conditions, run, model, modelChecksum, draftModel, suite, suiteChecksum, drafters,
     prompts, text, answerLength, temperature, seed, stopsAt, stopPolicy, countedTokens,
     threadCount, instructionSet, processor, version, began, command, peakMemory
@@ -33,6 +34,7 @@ enum Phrase: CaseIterable {
     tokensPerCharacter, tokensPerPass, table, promptAxis, answerAxis, draftAxis, target, category,
     treeAxis
   // Columns of experiments' tables
+  case generatedTokens
   case experiment, promptLength, maxTokens, method, time, timeDeviation, acceptanceRate,
     draftModelColumn, draftTreeColumn, group, speedupLow, speedupHigh, acceptanceLengthColumn,
     firstAcceptance, tokensPerSecondColumn, charactersPerSecondColumn, tokensPerCharacterColumn,
@@ -220,6 +222,29 @@ enum Phrase: CaseIterable {
     case .stem: ("stem", "어간")
     case .particle: ("particle", "조사")
     case .ending: ("ending", "어미")
+    case .questionsChecksum: ("questions' SHA-256", "질문의 SHA-256")
+    case .wholeSuite: ("all of the suite", "질문 모음 전체")
+    case .drafterMemory: ("drafters' memory", "초안 작성기의 기억")
+    case .freshDrafters:
+      (
+        "drafters begin anew at each question; questions in the suite's order",
+        "초안 작성기는 질문마다 새로 시작합니다. 질문은 질문 모음의 순서대로입니다"
+      )
+    case .learningDrafters:
+      (
+        """
+        drafters begin anew in each repetition and learn from question to question, in the suite's \
+        order
+        """,
+        """
+        초안 작성기는 반복마다 새로 시작해서, 질문 모음의 순서대로 앞의 질문에서 배운 것을 뒤의 질문에 씁니다
+        """
+      )
+    case .unknownMemory:
+      (
+        "not recorded: in a later repetition drafters may have known the answers",
+        "기록되지 않음. 뒤의 반복에서는 초안 작성기가 답을 이미 알았을 수 있습니다"
+      )
     case .conditions: ("Conditions", "조건")
     case .run: ("Run", "실행")
     case .model: ("model", "모델")
@@ -324,6 +349,7 @@ enum Phrase: CaseIterable {
     case .target: ("target", "대상 모델")
     case .category: ("category", "분류")
     case .treeAxis: ("draft tree", "초안 트리")
+    case .generatedTokens: ("generated_tokens", "생성 토큰 수")
     case .experiment: ("experiment", "실험")
     case .promptLength: ("prompt_length", "프롬프트 길이")
     case .maxTokens: ("max_tokens", "최대 토큰 수")
