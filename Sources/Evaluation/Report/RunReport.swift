@@ -460,9 +460,9 @@ public struct RunReport {
     var rows: [(Phrase, String)] = [
       (.model, conditions.model), (.modelChecksum, conditions.modelSHA256 ?? "–"),
       (.suite, conditions.suite), (.suiteChecksum, conditions.suiteSHA256),
-      (.questions, language.word(conditions.selection ?? Phrase.wholeSuite.english)),
+      (.questions, conditions.selection ?? language(.wholeSuite)),
       (.questionsChecksum, conditions.questionsSHA256 ?? "–"),
-      (.drafterMemory, language.word(run.drafterMemory ?? "–")),
+      (.drafterMemory, run.drafterMemory.map { language.word($0) } ?? "–"),
       (.drafters, conditions.drafters.joined(separator: ", ")),
       (.prompts, language.word(conditions.promptForm.rawValue)),
       (.answerLength, "\(conditions.maxTokens)"),
