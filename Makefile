@@ -13,7 +13,7 @@ MODELS := SmolLM2-135M Gemma-3-270M Qwen2.5-Coder-0.5B Qwen2.5-Coder-1.5B
 # Targets run in the order in which they are named, also under -j.
 .NOTPARALLEL:
 .PHONY: help setup setup-tests build install build-tests demo test test-all test-slurm run-tests \
-	example fetch fetch-all drafters bench lint format
+	example fetch fetch-all drafters bench figures lint format
 
 help: ## Shows this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -53,6 +53,9 @@ drafters: setup build ## Trains the shipped drafters again (hours)
 
 bench: setup build fetch-all ## Compares with llama.cpp in one interleaved run (slow)
 	python3 Benchmarks/compare_peers.py
+
+figures: setup build fetch-all ## Measures README's figures in one run and writes its table (slow)
+	python3 Benchmarks/figures.py
 
 lint: ## Checks the formatting
 	swift format lint --strict --parallel -r $(SOURCES)

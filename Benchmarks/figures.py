@@ -53,8 +53,8 @@ WORDS = {
         "prompt": "프롬프트 512토큰, 토큰/초 (llama.cpp의 배수)",
         "share": "메모리 속도 대비",
         "verify": "V(4), V(8) (llama.cpp의 값)",
-        "en": "`auto`, 영어: 속도 향상 (95 %), τ",
-        "ko": "`auto`, 한국어: 속도 향상 (95 %), τ",
+        "en": "`auto`, 영어: 배속 (95 %), τ",
+        "ko": "`auto`, 한국어: 배속 (95 %), τ",
         "caption": (
             "커밋 {commit}, {date}, {cpu} ({sets}), 스레드 {threads}개, 메모리 {memory} GB/s,\n"
             "{llama}. 번갈아 잰 {rounds}회의 중앙값이며, 모든 출력은 일반 디코딩과 같습니다.\n"
