@@ -58,8 +58,7 @@ public struct Suite: Sendable, Equatable {
       taken[question.language, default: 0] += 1
       return taken[question.language, default: 0]
     }
-    // Sorting is stable: of a turn, the languages come in their order.
-    let chosen = turns.indices.sorted { turns[$0] < turns[$1] }.prefix(limit)
+    let chosen = turns.indices.sorted { (turns[$0], $0) < (turns[$1], $1) }.prefix(limit)
     return chosen.sorted().map { questions[$0] }
   }
 

@@ -129,7 +129,7 @@ import Testing
           == said + "; also anew, where the run was taken up again or a part begins, at question 2 "
           + "(repetition 2)")
       #expect(try BenchmarkReport(run, in: all).starts == run.starts)
-      #expect(RunReport.conditions(run).rows.contains { $0.last == run.drafterMemory })
+      #expect(RunReport.conditions(run, .en).rows.contains { $0.last == run.drafterMemory })
     }
   }
 

@@ -42,8 +42,8 @@ struct PromptTexts {
     guard whole.count >= wanted else {
       throw EvaluationError.field(
         path: suite, field: "text",
-        expected: "\(wanted) prompts of \(longest) tokens that share no text, "
-          + "\(wanted * longest) tokens in all",
+        expected: "\(wanted) prompt\(wanted == 1 ? "" : "s") of \(longest) tokens that share no "
+          + "text, \(wanted * longest) tokens in all",
         found: "\(total) tokens, enough for \(whole.count); name longer texts with --suite, or ask "
           + "for fewer with --limit")
     }
