@@ -2,12 +2,13 @@ import Foundation
 import ModelFiles
 
 extension Suite {
-  /// Reads a suite: JSON lines, either Spec-Bench's `{"question_id", "category", "turns"}` or
-  /// `{"prompt", "category"?}`, both with `"language"` if wanted, or else a text with a prompt on
-  /// each line. A folder is all of its `.jsonl` files together.
+  /// Reads a suite: JSON lines or a JSON array, either of Spec-Bench's
+  /// `{"question_id", "category", "turns"}` or of `{"prompt", "category"?}`, both with `"language"`
+  /// if wanted, or else a text with a prompt on each line. A folder is all of its `.jsonl` files
+  /// together.
   ///
   /// Blank lines do not count; a prompt without a category belongs to `prompts`, and one without
-  /// an id has its line's number.
+  /// an id has its line's number, or its entry's.
   /// - Parameter path: a file, a folder, or `multilingual`, the suite that comes with Nunchi, or
   ///   `multilingual/ko` for one of its languages.
   /// - Throws: `EvaluationError` that names the file, the line and the field.
@@ -64,28 +65,23 @@ extension Suite {
   /// - Parameter path: where the bytes come from, for the suite's name and errors.
   init(_ data: Data, path: String) throws {
     contents = data
-    let byteOrderMark = Data([0xEF, 0xBB, 0xBF])
-    let bytes = data.starts(with: byteOrderMark) ? data.dropFirst(3) : data
+    let records = TextRecords(data, path: path)
     var lines: [SuiteLine] = []
-    for (index, line) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated()
-    {
-      let place = SuiteLine(path: path, number: index + 1, text: "")
-      guard let text = String(validating: line, as: UTF8.self) else {
-        throw place.error("text", expected: "UTF-8", found: "other bytes")
+    for record in records {
+      var line = SuiteLine(record: record, text: "")
+      guard let text = String(validating: record.bytes, as: UTF8.self) else {
+        throw line.error("text", expected: "UTF-8", found: "other bytes")
       }
-      let trimmed = text.trimmingCharacters(in: .whitespaces.union(["\r"]))
-      if !trimmed.isEmpty {
-        lines.append(SuiteLine(path: path, number: index + 1, text: trimmed))
-      }
+      line.text = text.trimmingCharacters(in: .whitespaces.union(["\r"]))
+      if !line.text.isEmpty || record.flaw != nil { lines.append(line) }
     }
-    let isJSON = path.hasSuffix(".jsonl") || lines.first?.text.hasPrefix("{") == true
-    questions = try lines.map { try isJSON ? $0.jsonQuestion() : $0.textQuestion() }
+    questions = try lines.map { try records.isJSON ? $0.jsonQuestion() : $0.textQuestion() }
     guard !questions.isEmpty else { throw EvaluationError.noQuestions(path: path) }
     name = URL(fileURLWithPath: path).lastPathComponent
 
     var firstLines: [String: Int] = [:]
     for (line, question) in zip(lines, questions) {
-      if let first = firstLines.updateValue(line.number, forKey: question.id) {
+      if let first = firstLines.updateValue(line.record.line, forKey: question.id) {
         throw line.error(
           "question_id", expected: "an id of its own",
           found: "\(question.id), which line \(first) has")
@@ -109,23 +105,25 @@ private func sha256(of data: Data) throws -> String {
   return try sha256(ofFile: copy.path)
 }
 
-/// A line of a suite, and where it stands.
+/// A line of a suite or an entry of its array, and what it says.
 private struct SuiteLine {
-  var path: String
-  var number: Int
+  var record: TextRecords.Record
   var text: String
 
   static let noCategory = "prompts"
 
   func error(_ field: String, expected: String, found: String) -> EvaluationError {
-    .line(path: path, line: number, field: field, expected: expected, found: found)
+    .line(
+      path: record.path, line: record.line, field: record.name(of: field), expected: expected,
+      found: found)
   }
 
   func textQuestion() throws -> Question {
-    Question(id: "\(number)", category: Self.noCategory, turns: [text])
+    Question(id: "\(record.number)", category: Self.noCategory, turns: [text])
   }
 
   func jsonQuestion() throws -> Question {
+    if let flaw = record.flaw { throw error("line", expected: flaw.expected, found: flaw.found) }
     let value: JSONValue
     do {
       value = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
@@ -143,7 +141,7 @@ private struct SuiteLine {
 
   private func id(_ value: JSONValue?) throws -> String {
     switch value {
-    case nil: return "\(number)"
+    case nil: return "\(record.number)"
     case .integer(let id): return "\(id)"
     case .string(let id) where !id.isEmpty: return id
     case .some(let other):

@@ -8,10 +8,11 @@ struct DataCorpusCommand: AsyncParsableCommand {
     commandName: "corpus",
     abstract: "Make a corpus of text files: languages, duplicates, splits, statistics.",
     discussion: """
-      INPUTS are files or folders of plain text, source code, HTML (.html), JSON lines (.jsonl \
-      with text, prompt, messages or conversations), and parallel text: tab-separated (.tsv), \
-      line by line (news.en beside news.ko), or files whose paths differ in a language code only \
-      (ko/page.html and de/page.html).
+      INPUTS are files or folders of plain text, source code, HTML (.html), JSON lines (.jsonl) or \
+      a JSON array (.json) with text, prompt, messages or conversations, and parallel text: \
+      tab-separated (.tsv), line by line (news.en beside news.ko), or files whose paths differ in \
+      a language code only (ko/page.html and de/page.html). Lines of JSON that are no documents \
+      are noted in DIR.skipped.
 
       DIR gets train.jsonl, validation.jsonl and heldout.jsonl, with "id", "language", "script", \
       "title", "text", "source" and "group" in each line, and statistics.json. A group (a page in \
@@ -67,6 +68,7 @@ struct DataCorpusCommand: AsyncParsableCommand {
     try builder.add(inputs, with: &reader)
     for error in reader.broken { writeError("passed over: \(error)") }
     let statistics = try builder.write(to: output, tokenizer: tokenizer)
+    if let note = try LeftOut.write(reader.leftOut, of: output) { writeError(note) }
     if json { return try printJSON(statistics) }
     printTable(rows(statistics))
     let dropped = statistics.dropped

@@ -11,7 +11,8 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
     discussion: """
       Writes shards of safetensors with the tokens, which of them are answers, and for each token \
       the state after the last norm, in bfloat16, and those of the layers asked for. Texts \
-      ('nunchi data corpus') do as well as conversations; all of their tokens count as answers.
+      ('nunchi data corpus') do as well as conversations; all of their tokens count as answers. \
+      Lines that are neither stand in OUTPUT.skipped.
 
       Examples:
         nunchi data hidden-states SmolLM2-135M --data answers.jsonl --output states
@@ -65,6 +66,7 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
     let bar = WorkProgress(label: target.model)
     defer { bar.clear() }
     var documents = 0
+    var leftOut: [LeftOut] = []
     for file in data {
       let result: HiddenStatePass.Progress
       do {
@@ -85,6 +87,7 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
       }
       bar.clear()
       documents += result.documents
+      leftOut += result.leftOut
       var table = [
         [
           file,
@@ -106,6 +109,7 @@ struct DataHiddenStatesCommand: AsyncParsableCommand {
       }
       writeTable(table)
     }
+    if let note = try LeftOut.write(leftOut, of: output) { writeError(note) }
     guard documents > 0 || language.isEmpty else {
       throw TrainingError.setting(
         name: "language", expected: "one of the data's", found: language.joined(separator: ", "))

@@ -7,7 +7,8 @@ struct DataMergeCommand: ParsableCommand {
     commandName: "merge",
     abstract: "Merge files of conversations, without repetitions, in a random order.",
     discussion: """
-      Lines are kept as they are. Of conversations with the same words the first stays.
+      Lines are kept as they are; entries of a JSON array become lines. Of conversations with the \
+      same words the first stays. What is no conversation stands in OUTPUT.skipped.
 
       Example:
         nunchi data merge chat.jsonl code.jsonl --output all.jsonl --seed 1
@@ -28,5 +29,6 @@ struct DataMergeCommand: ParsableCommand {
       ["written", "\(formatCount(result.written)) conversations to \(output)"],
       ["left out", "\(formatCount(result.repeated)) repeated"],
     ])
+    if let note = try LeftOut.write(result.leftOut, of: output) { writeError(note) }
   }
 }

@@ -12,11 +12,12 @@ struct DataSelfDistilCommand: AsyncParsableCommand {
     commandName: "self-distil",
     abstract: "Answer prompts with the target, for its drafters to learn from.",
     discussion: """
-      Prompts are JSON lines ({"prompt": …}, {"text": …}, Spec-Bench questions or ShareGPT \
-      conversations, of which the user's turns are taken), or plain text, one a line. Many are \
-      answered together; an answer that is finished makes place for the next at once.
+      Prompts are JSON lines or a JSON array ({"prompt": …}, {"text": …}, Spec-Bench questions or \
+      ShareGPT conversations, of which the user's turns are taken), or plain text, one a line. Many \
+      are answered together; an answer that is finished makes place for the next at once.
 
-      What is left out, such as prompts that are too long, stands in OUTPUT.skipped with the reason.
+      What is left out, such as lines that are no prompts and prompts that are too long, stands in \
+      OUTPUT.skipped with the reason.
 
       With --endpoint, a server that speaks OpenAI's API answers in place of the model.
 
@@ -169,9 +170,9 @@ struct DataSelfDistilCommand: AsyncParsableCommand {
     do {
       let progress =
         if let model {
-          try answer(prompts, with: model, interrupt, report)
+          try answer(prompts, list.leftOut, with: model, interrupt, report)
         } else {
-          try await ask(prompts, interrupt, report)
+          try await ask(prompts, list.leftOut, interrupt, report)
         }
       bar.clear()
       writeSummary(progress, unit: "conversations", to: output)
@@ -186,7 +187,7 @@ struct DataSelfDistilCommand: AsyncParsableCommand {
   }
 
   private func answer(
-    _ prompts: [Prompt], with name: String, _ interrupt: Interrupt,
+    _ prompts: [Prompt], _ unusable: [LeftOut], with name: String, _ interrupt: Interrupt,
     _ report: @escaping (DataProgress) -> Void
   ) throws -> DataProgress {
     let model = try loadModel(name, threads: threads)
@@ -197,15 +198,16 @@ struct DataSelfDistilCommand: AsyncParsableCommand {
         layers: layers?.layers(of: model.transformer.layerCount) ?? [])
     }
     return try plan.run(
-      prompts, on: model, output: output, states: writer, isCancelled: { interrupt.came },
-      report: report)
+      prompts, unusable: unusable, on: model, output: output, states: writer,
+      isCancelled: { interrupt.came }, report: report)
   }
 
   private func ask(
-    _ prompts: [Prompt], _ interrupt: Interrupt, _ report: @escaping (DataProgress) -> Void
+    _ prompts: [Prompt], _ unusable: [LeftOut], _ interrupt: Interrupt,
+    _ report: @escaping (DataProgress) -> Void
   ) async throws -> DataProgress {
     return try await plan.run(
-      prompts,
+      prompts, unusable: unusable,
       on: ChatEndpoint(address: endpoint ?? "", model: modelName ?? "", key: try apiKey(apiKeyEnv)),
       output: output, parallel: parallel, isCancelled: { interrupt.came }, report: report)
   }

@@ -42,6 +42,7 @@ struct DataTextPromptsCommand: ParsableCommand {
       corpus: corpus, settings: settings, wordingsPath: wordings)
     writer.write()
     try writer.write(to: output)
+    if let note = try LeftOut.write(writer.leftOut, of: output) { writeError(note) }
     printTable(
       [["language", "prompts"] + Split.allCases.map(\.rawValue)]
         + writer.counts.map { language, count in

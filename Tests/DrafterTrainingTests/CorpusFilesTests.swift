@@ -148,7 +148,7 @@ struct CorpusFilesTests {
     let cases: [(name: String, data: Data, line: Int, field: String)] = [
       ("bad.txt", Data("one\ntwo\n".utf8) + [0xFF, 0xFE] + Data("\nthree".utf8), 3, "text"),
       ("binary.html", Data("<p>a\n".utf8) + [0, 1, 2], 2, "text"),
-      ("bad.jsonl", Data("{\"text\": \"a\"}\n{\"text\":".utf8), 2, "line"),
+      ("bad.jsonl", Data("{\"text\": \"\"}\n{\"text\":".utf8), 1, "text"),
       ("empty.jsonl", Data("{\"id\": 7}".utf8), 1, "text"),
       ("typed.jsonl", Data("{\"text\": 7}".utf8), 1, "text"),
       ("bytes.jsonl", Data("{\"text\": \"".utf8) + [0xC3, 0x28] + Data("\"}".utf8), 1, "line"),

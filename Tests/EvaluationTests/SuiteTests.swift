@@ -34,6 +34,32 @@ import Testing
       ])
   }
 
+  @Test(
+    "a suite may be one JSON array, in a line or over many",
+    arguments: ["suite.json", "suite.jsonl", "suite"])
+  func array(path: String) throws {
+    let line = """
+      [{"question_id":1,"category":"writing","turns":["Name a hill."]},{"prompt":"a"}]
+      """
+    let suites = try [
+      line, line.replacing("{", with: "{\n  ").replacing(",", with: ",\n"),
+    ].map { try read($0, path: path) }
+    for suite in suites {
+      #expect(
+        suite.questions == [
+          Question(id: "1", category: "writing", turns: ["Name a hill."]),
+          Question(id: "2", category: "prompts", turns: ["a"]),
+        ])
+    }
+    for (text, message) in [
+      ("[{\"prompt\": \"a\"},\n{\"prompt\": 3}]", "line 2: [1].prompt: expected text"),
+      ("[{\"prompt\": \"a\"},\n{\"prompt\"", "line 2: [1]: expected an entry, then \"]\""),
+    ] {
+      let error = #expect(throws: EvaluationError.self) { try read(text, path: path) }
+      #expect("\(String(describing: error))".contains("\(path), \(message)"))
+    }
+  }
+
   @Test("a text has a prompt on each line that is not blank, and may begin with a byte order mark")
   func text() throws {
     let suite = try read("\u{FEFF}First one\r\n\n  \n안녕하세요?\n", path: "list.txt")

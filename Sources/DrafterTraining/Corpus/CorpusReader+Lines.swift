@@ -3,9 +3,9 @@ import ModelFiles
 
 // Files whose lines are documents.
 extension CorpusReader {
-  func readJSON(_ file: InputFile, _ take: (RawText) throws -> Void) throws {
+  mutating func readJSON(_ file: InputFile, _ take: (RawText) throws -> Void) throws {
     let decoder = JSONDecoder()
-    for line in try lines(of: file.path) {
+    func text(of line: TextRecords.Record) throws -> RawText {
       try checkLength(of: line)
       let fields = try line.decoded(TextLine.self, by: decoder)
       guard let text = fields.content, text.contains(where: { !$0.isWhitespace }) else {
@@ -14,13 +14,15 @@ extension CorpusReader {
           found: "none")
       }
       let isCode = fields.language.flatMap { ProgrammingLanguage(rawValue: $0) } != nil
-      try take(
-        RawText(
-          title: fields.title,
-          paragraphs: isCode ? [TextNormalisation.code(text)] : Self.paragraphs(text),
-          language: fields.language, source: "\(file.source)#\(line.number)",
-          group: fields.group ?? "\(file.group)#\(line.number)"))
+      return RawText(
+        title: fields.title,
+        paragraphs: isCode ? [TextNormalisation.code(text)] : Self.paragraphs(text),
+        language: fields.language, source: "\(file.source)#\(line.number)",
+        group: fields.group ?? "\(file.group)#\(line.number)")
     }
+    var unusable: [LeftOut] = []
+    try lines(of: file.path, isJSON: true).forEach(leavingOut: &unusable, read: text, take)
+    leftOut += unusable
   }
 
   func readTable(_ file: InputFile, _ take: (RawText) throws -> Void) throws {
@@ -77,22 +79,22 @@ extension CorpusReader {
     }
   }
 
-  private func lines(of path: String) throws -> TextLines {
+  private func lines(of path: String, isJSON: Bool = false) throws -> TextRecords {
     do {
-      return try TextLines(path: path)
+      return try TextRecords(path: path, isJSON: isJSON)
     } catch let error as ModelFileError {
       throw TrainingError.file(path: path, reason: "expected lines of text, found \(error)")
     }
   }
 
-  private func checkLength(of line: TextLines.Line) throws {
+  private func checkLength(of line: TextRecords.Record) throws {
     guard line.bytes.count <= Self.longestLine else {
       throw line.error(
         "line", expected: "at most \(Self.longestLine) bytes", found: "\(line.bytes.count)")
     }
   }
 
-  private func text(of line: TextLines.Line) throws -> String {
+  private func text(of line: TextRecords.Record) throws -> String {
     try checkLength(of: line)
     guard !line.bytes.contains(0) else {
       throw line.error("text", expected: "UTF-8", found: "a zero byte; the file is binary")

@@ -1,12 +1,12 @@
 import Foundation
 import ModelFiles
 
-/// Reads texts out of files and folders: plain text, code, HTML, JSON lines, and parallel texts
+/// Reads texts out of files and folders: plain text, code, HTML, JSON, and parallel texts
 /// (tab-separated, or one file a language).
 ///
 /// - `.html`, `.htm`, `.xhtml`: a page is a document.
-/// - `.jsonl`: a line is a document, made of `text`, `prompt` or the turns of `messages` or
-///   `conversations`.
+/// - `.jsonl`, and `.json` that is named itself: a line, or an entry of the array, is a document,
+///   made of `text`, `prompt` or the turns of `messages` or `conversations`.
 /// - `.tsv`: a line has one text in several languages. A first line of language codes is a header.
 /// - `news.en` beside `news.ko`: line by line the same text.
 /// - Source code by its usual extensions; every other file that is named itself, and `.txt`,
@@ -31,6 +31,8 @@ public struct CorpusReader {
   public var skipsBroken = false
   /// What was wrong with each of the files that were passed over.
   public private(set) var broken: [TrainingError] = []
+  /// Lines of JSON that are no documents.
+  public internal(set) var leftOut: [LeftOut] = []
   /// How many files were read.
   public private(set) var files = 0
 
@@ -55,7 +57,7 @@ public struct CorpusReader {
     }
   }
 
-  private func read(_ file: InputFile, _ take: (RawText) throws -> Void) throws {
+  private mutating func read(_ file: InputFile, _ take: (RawText) throws -> Void) throws {
     switch file.kind {
     case .lines: try readJSON(file, take)
     case .table: try readTable(file, take)

@@ -44,7 +44,9 @@ struct InputFile {
       if LanguageCode.of(root.pathExtension) != nil {
         return merged(siblings(of: root))
       }
-      let kind = kind(of: root.pathExtension) ?? .text
+      // In folders such files are settings more often than texts.
+      let isJSON = root.pathExtension.lowercased() == "json"
+      let kind = isJSON ? .lines : kind(of: root.pathExtension) ?? .text
       return [InputFile(path: input, source: root.lastPathComponent, kind: kind)]
     }
     let names = (FileManager.default.enumerator(atPath: input)?.compactMap { $0 as? String } ?? [])

@@ -44,6 +44,8 @@ public struct TextPromptSettings: Sendable, Equatable {
 public struct TextPromptWriter {
   /// Written so far.
   public private(set) var prompts: [TextPrompt] = []
+  /// Lines of the corpus that are no documents.
+  public private(set) var leftOut: [LeftOut] = []
 
   private let settings: TextPromptSettings
   private let wordings: PromptWordings
@@ -76,9 +78,9 @@ public struct TextPromptWriter {
           path: path, reason: "expected a part of a corpus (see 'nunchi data corpus'), found none")
       }
       if data.isEmpty { continue }
-      for line in try TextLines(path: path) {
-        documents.append((try line.decoded(CorpusDocument.self, by: decoder), split))
-      }
+      try TextRecords(path: path, isJSON: true).forEach(
+        leavingOut: &leftOut, read: { try $0.decoded(CorpusDocument.self, by: decoder) }
+      ) { documents.append(($0, split)) }
     }
     self.documents = documents
     var translations: [String: [String: Int]] = [:]

@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 
 extension Conversation: Codable {
   private enum CodingKeys: String, CodingKey {
@@ -49,57 +50,69 @@ extension Conversation: Codable {
   }
 }
 
-/// The conversations of a JSON-lines file, read one after another as they are asked for.
+/// The conversations of a file, JSON lines or one JSON array, read one after another as they are
+/// asked for.
 ///
 ///     for line in try ConversationFile(path: "answers.jsonl") {
 ///       let conversation = try line.get()
 ///     }
 public struct ConversationFile: Sequence {
-  private let lines: TextLines
+  let records: TextRecords
 
   /// - Throws: `ModelFileError` when the file cannot be read, or is empty.
   public init(path: String) throws {
-    lines = try TextLines(path: path)
+    records = try TextRecords(path: path, isJSON: true)
   }
 
-  init(lines: TextLines) {
-    self.lines = lines
-  }
-
-  public func makeIterator() -> Iterator { Iterator(lines: lines.makeIterator()) }
+  public func makeIterator() -> Iterator { Iterator(records: records.makeIterator()) }
 
   public struct Iterator: IteratorProtocol {
-    fileprivate var lines: TextLines.Iterator
-    private let decoder = JSONDecoder()
-
-    fileprivate init(lines: TextLines.Iterator) {
-      self.lines = lines
-      decoder.keyDecodingStrategy = .convertFromSnakeCase
-    }
+    fileprivate var records: TextRecords.Iterator
+    private let decoder = Conversation.decoder()
 
     /// The next conversation, or the `TrainingError.line` that tells what its line lacks. One
     /// without an id has its line's number.
     public mutating func next() -> Result<Conversation, any Error>? {
-      lines.next().map { line in Result { try conversation(line) } }
+      records.next().map { record in Result { try record.conversation(by: decoder) } }
     }
+  }
 
-    private func conversation(_ line: TextLines.Line) throws -> Conversation {
-      var conversation = try line.decoded(Conversation.self, by: decoder)
-      if conversation.id.isEmpty { conversation.id = "\(line.number)" }
-      guard !conversation.turns.isEmpty else {
-        throw line.error("conversations", expected: "at least one turn", found: "none")
-      }
-      if let tokens = conversation.tokens {
-        try line.check(tokens)
-      }
-      return conversation
-    }
+  /// Hands over the conversations, and notes what is none.
+  /// - Throws: what is wrong with the first line where no line is a conversation; what `take`
+  ///   throws.
+  func forEach(
+    leavingOut leftOut: inout [LeftOut], isEnough: () -> Bool = { false },
+    _ take: (Conversation) throws -> Void
+  ) throws {
+    let decoder = Conversation.decoder()
+    try records.forEach(
+      leavingOut: &leftOut, isEnough: isEnough, read: { try $0.conversation(by: decoder) }, take)
   }
 }
 
-extension TextLines.Line {
+extension Conversation {
+  /// Reads the keys as files have them.
+  static func decoder() -> JSONDecoder {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return decoder
+  }
+}
+
+extension TextRecords.Record {
+  /// - Throws: `TrainingError.line`, for what is no conversation.
+  func conversation(by decoder: JSONDecoder) throws -> Conversation {
+    var conversation = try decoded(Conversation.self, by: decoder)
+    if conversation.id.isEmpty { conversation.id = "\(number)" }
+    guard !conversation.turns.isEmpty else {
+      throw error("conversations", expected: "at least one turn", found: "none")
+    }
+    if let tokens = conversation.tokens { try check(tokens) }
+    return conversation
+  }
+
   /// Ids are checked against the vocabulary where they are used.
-  fileprivate func check(_ tokens: Conversation.Tokens) throws {
+  private func check(_ tokens: Conversation.Tokens) throws {
     var end = 0
     for range in tokens.earlier ?? [] {
       guard range.count == 2, range[0] >= end, range[1] >= range[0],

@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 
 /// The conversations that a generation has finished, written as they come, and, in a file beside
 /// them, what it left out and why. A run that begins with these files goes on where they end. There
@@ -15,25 +16,22 @@ final class ConversationOutput {
   private let start = ContinuousClock.now
   private let report: (DataProgress) -> Void
 
-  private struct LeftOut: Codable {
-    var id: String
-    var reason: String
-  }
-
-  /// Where the conversations that are left out are noted.
-  static func leftOutPath(of path: String) -> String { "\(path).skipped" }
-
   /// Opens the files and reads what is there.
   /// - Parameters:
   ///   - ids: all that is asked for.
+  ///   - unusable: what of the input cannot be used; noted where it is not yet.
   ///   - report: told the progress after each conversation.
   /// - Throws: `TrainingError.file` or `.line`.
-  init(path: String, ids: Set<String>, report: @escaping (DataProgress) -> Void) throws {
+  init(
+    path: String, ids: Set<String>, unusable: [LeftOut] = [],
+    report: @escaping (DataProgress) -> Void
+  ) throws {
     self.path = path
     self.report = report
+    let ids = ids.union(unusable.map(\.id))
     progress = DataProgress(total: ids.count)
     conversations = try LineWriter(path: path)
-    leftOut = conversations.isStream ? nil : try LineWriter(path: Self.leftOutPath(of: path))
+    leftOut = conversations.isStream ? nil : try LineWriter(path: LeftOut.path(of: path))
     if !conversations.isEmpty {
       for conversation in try ConversationFile(path: path) {
         let conversation = try conversation.get()
@@ -44,10 +42,13 @@ final class ConversationOutput {
     }
     if let leftOut, !leftOut.isEmpty {
       let decoder = JSONDecoder()
-      for line in try TextLines(path: leftOut.path) {
+      for line in try TextRecords(path: leftOut.path) {
         let id = try line.decoded(LeftOut.self, by: decoder).id
         if settled.insert(id).inserted, ids.contains(id) { progress.resumedSkipped += 1 }
       }
+    }
+    for entry in unusable where !settled.contains(entry.id) {
+      try leaveOut(entry, as: "lines that cannot be used")
     }
   }
 
@@ -67,9 +68,14 @@ final class ConversationOutput {
 
   /// Notes why a conversation is left out.
   func leaveOut(_ id: String, reason: String, tokens: Int = 0) throws {
-    try leftOut?.append(try JSONEncoder().encode(LeftOut(id: id, reason: reason)))
-    progress.skipped[reason, default: 0] += 1
-    settle(id, tokens: tokens)
+    try leaveOut(LeftOut(id: id, reason: reason), as: reason, tokens: tokens)
+  }
+
+  /// - Parameter kind: what it is counted as.
+  private func leaveOut(_ entry: LeftOut, as kind: String, tokens: Int = 0) throws {
+    try leftOut?.append(try JSONEncoder().encode(entry))
+    progress.skipped[kind, default: 0] += 1
+    settle(entry.id, tokens: tokens)
   }
 
   private func settle(_ id: String, tokens: Int) {

@@ -8,16 +8,17 @@ enum LanguageDocuments {
   /// language is looked at.
   /// - Parameters:
   ///   - wanted: the languages to read; none takes all.
-  /// - Returns: tokens of documents, by language.
+  /// - Returns: tokens of documents, by language, and the lines that are none.
   /// - Throws: `TrainingError` and `ModelFileError`, naming file and field.
   static func read(
     _ paths: [String], languages wanted: [String], model: Model
-  ) throws -> [String: [[Int32]]] {
+  ) throws -> (texts: [String: [[Int32]]], leftOut: [LeftOut]) {
     let detector = LanguageDetector()
     var texts: [String: [[Int32]]] = [:]
+    var leftOut: [LeftOut] = []
     for path in paths {
       for (document, named) in try TextDocuments.read(
-        path, languages: wanted, model: model)
+        path, languages: wanted, model: model, leavingOut: &leftOut)
       {
         for answer in document.answers where answer.count > 1 {
           let tokens = Array(document.tokens[answer])
@@ -37,7 +38,7 @@ enum LanguageDocuments {
       throw TrainingError.file(
         path: paths.joined(separator: ", "), reason: "expected texts, found none")
     }
-    return texts
+    return (texts, leftOut)
   }
 }
 
@@ -46,6 +47,8 @@ public struct VocabularyLists {
   public let model: Model
   /// The share of each language's text that its tokens make up, from 0 to 1.
   public var coverage = 0.99
+  /// Lines that were no texts.
+  public private(set) var leftOut: [LeftOut] = []
 
   public init(model: Model) {
     self.model = model
@@ -54,11 +57,12 @@ public struct VocabularyLists {
   /// Counts, and writes `LANGUAGE.json` for each.
   /// - Returns: tokens of each list, and of the texts.
   /// - Throws: `TrainingError` and `ModelFileError`, naming file and field.
-  public func write(
+  public mutating func write(
     data: [String], languages: [String] = [], to folder: String
   ) throws -> [(language: String, tokens: Int, text: Int)] {
     try checkRange("coverage", coverage, 0.01...1)
-    let texts = try LanguageDocuments.read(data, languages: languages, model: model)
+    let (texts, leftOut) = try LanguageDocuments.read(data, languages: languages, model: model)
+    self.leftOut = leftOut
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     } catch {

@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 
 /// What a user says, for a model to answer.
 public struct Prompt: Sendable, Equatable {
@@ -29,11 +30,14 @@ public struct PromptList: Sendable {
   public private(set) var repeated = 0
   /// Prompts that belong to another split of the data.
   public private(set) var otherSplit = 0
+  /// Lines that are no prompts.
+  public private(set) var leftOut: [LeftOut] = []
 
   private var ids: Set<String> = []
   private var contents: Set<UInt64> = []
 
-  /// Reads files of JSON lines or plain text, a prompt a line. A line of JSON is one of
+  /// Reads files of JSON lines, of one JSON array, or of plain text, a prompt a line. A value of
+  /// JSON is one of
   /// - `{"prompt": …}` or `{"text": …}`, with `id`, `system`, `language`, `category` and `split`,
   /// - Spec-Bench's `{"question_id", "category", "turns"}`,
   /// - a conversation in the ShareGPT form, of which the user's turns are taken.
@@ -42,27 +46,26 @@ public struct PromptList: Sendable {
   /// its file's name or a number behind it.
   /// - Parameter split: prompts with another value of `split` are left out, so that what is held
   ///   out stays so.
-  /// - Throws: `TrainingError.line` that names file, line and field, or `ModelFileError`.
+  /// - Throws: `TrainingError.line` that names file, line and field where no line of a file is a
+  ///   prompt, or `ModelFileError`.
   public init(paths: [String], split: String = "train") throws {
     for path in paths {
-      let lines = try TextLines(path: path)
+      let records = try TextRecords(path: path)
       let file = URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
-      var isJSON: Bool?
       let decoder = JSONDecoder()
-      for line in lines {
-        let json = isJSON ?? (path.hasSuffix(".jsonl") || line.bytes.first == UInt8(ascii: "{"))
-        isJSON = json
-        if json {
-          let fields = try line.decoded(PromptLine.self, by: decoder)
-          if let other = fields.split, other != split {
-            otherSplit += 1
-          } else {
-            add(try fields.prompt(line, file: file), file: file)
-          }
-        } else {
-          add(Prompt(id: "\(file):\(line.number)", turns: [try line.text()]), file: file)
+      func prompt(_ record: TextRecords.Record) throws -> Prompt? {
+        guard records.isJSON else {
+          return Prompt(id: "\(file):\(record.number)", turns: [try record.text()])
         }
+        let fields = try record.decoded(PromptLine.self, by: decoder)
+        if let other = fields.split, other != split { return nil }
+        return try fields.prompt(record, file: file)
       }
+      var unusable: [LeftOut] = []
+      try records.forEach(leavingOut: &unusable, read: prompt) { found in
+        if let found { add(found, file: file) } else { otherSplit += 1 }
+      }
+      leftOut += unusable
     }
     guard !prompts.isEmpty else {
       throw TrainingError.file(
@@ -105,7 +108,7 @@ private struct PromptLine: Decodable {
     case questionID = "question_id"
   }
 
-  func prompt(_ line: TextLines.Line, file: String) throws -> Prompt {
+  func prompt(_ line: TextRecords.Record, file: String) throws -> Prompt {
     let found = [
       ("prompt", prompt.map { [$0] }), ("text", text.map { [$0] }), ("turns", turns),
       (

@@ -1,5 +1,6 @@
 import Foundation
 import LanguageModels
+import ModelFiles
 import Nunchi
 import Sampling
 import Tokenization
@@ -63,7 +64,7 @@ public struct PromptSampling: Sendable {
     var attempt = 0
     if !writer.isEmpty {
       let decoder = JSONDecoder()
-      for line in try TextLines(path: path) {
+      for line in try TextRecords(path: path) {
         let prompt = try line.decoded(Line.self, by: decoder)
         known.insert(Self.normalized(prompt.prompt))
         attempt = max(attempt, (prompt.id.split(separator: "-").last.flatMap { Int($0) } ?? 0) + 1)

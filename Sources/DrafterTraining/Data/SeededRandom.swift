@@ -30,10 +30,3 @@ func stableHash(_ texts: [String]) -> UInt64 {
   // 0xFF is in no UTF-8 text.
   stableHash(texts.lazy.map { Array($0.utf8) + [0xFF] }.joined())
 }
-
-/// Whether a document is held out, drawn by a hash of the tokens that tell it from others.
-func isHeldOut(_ tokens: ArraySlice<Int32>, share: Double, seed: UInt64) -> Bool {
-  let hash = tokens.withUnsafeBytes { stableHash($0) }
-  var random = SeededRandom(seed: hash ^ seed)
-  return Double(random.next() >> 11) * 0x1p-53 < share
-}

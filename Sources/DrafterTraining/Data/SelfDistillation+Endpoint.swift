@@ -5,17 +5,20 @@ extension SelfDistillation {
   /// Asks a server for the answers, and appends the conversations to a file. A file that is there
   /// already is gone on with. The conversations have no tokens: a server gives text.
   /// - Parameters:
+  ///   - unusable: what of the input is no prompt.
   ///   - parallel: how many conversations are under way at a time.
   ///   - isCancelled: asked after each conversation; what is finished stays.
   ///   - report: told the progress after each conversation.
   /// - Throws: `TrainingError`, `EndpointError`, or `CancellationError`.
   public func run(
-    _ prompts: [Prompt], on endpoint: ChatEndpoint, output path: String, parallel: Int,
-    isCancelled: () -> Bool = { false }, report: @escaping (DataProgress) -> Void
+    _ prompts: [Prompt], unusable: [LeftOut] = [], on endpoint: ChatEndpoint,
+    output path: String, parallel: Int, isCancelled: () -> Bool = { false },
+    report: @escaping (DataProgress) -> Void
   ) async throws -> DataProgress {
     try validate()
     let jobs = jobs(prompts)
-    let output = try ConversationOutput(path: path, ids: Set(jobs.map(\.id)), report: report)
+    let output = try ConversationOutput(
+      path: path, ids: Set(jobs.map(\.id)), unusable: unusable, report: report)
     var rest = jobs.filter { !output.settled.contains($0.id) }.makeIterator()
     try await withThrowingTaskGroup(of: RemoteConversation.self) { group in
       for _ in 0..<max(1, parallel) {

@@ -9,17 +9,20 @@ extension SelfDistillation {
   /// A model with a chat template answers in it, turn by turn; one without continues the first
   /// turn's text.
   /// - Parameters:
+  ///   - unusable: what of the input is no prompt.
   ///   - states: where the states of all tokens are recorded on the fly, if they are to be.
   ///   - isCancelled: asked before each pass; what is finished stays.
   ///   - report: told the progress after each conversation.
   /// - Throws: `TrainingError`, `LanguageModelError`, or `CancellationError`.
   public func run(
-    _ prompts: [Prompt], on model: Model, output path: String, states: HiddenStateWriter? = nil,
-    isCancelled: @escaping () -> Bool = { false }, report: @escaping (DataProgress) -> Void
+    _ prompts: [Prompt], unusable: [LeftOut] = [], on model: Model, output path: String,
+    states: HiddenStateWriter? = nil, isCancelled: @escaping () -> Bool = { false },
+    report: @escaping (DataProgress) -> Void
   ) throws -> DataProgress {
     try validate()
     let jobs = jobs(prompts)
-    let output = try ConversationOutput(path: path, ids: Set(jobs.map(\.id)), report: report)
+    let output = try ConversationOutput(
+      path: path, ids: Set(jobs.map(\.id)), unusable: unusable, report: report)
     if let states, output.progress.resumed > 0 {
       // A kill leaves conversations whose states were not on disk yet.
       try HiddenStatePass(model: model, contextLength: contextLength)

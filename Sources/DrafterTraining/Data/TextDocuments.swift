@@ -8,40 +8,54 @@ public final class TextDocuments: StateSource {
   public var documentCount: Int { documents.count }
   public let rowCount: Int
 
+  /// Lines of the file that are no documents.
+  public let leftOut: [LeftOut]
+
+  private let whole: [TokenizedConversation]
+  private let contextLength: Int
+  /// In pieces where they are long.
   private let documents: [TokenizedConversation]
   private let order: DocumentOrder
 
-  /// - Parameter hiddenSize: what the states would have.
-  public init(_ documents: [TokenizedConversation], hiddenSize: Int) {
-    self.documents = documents.filter { !$0.tokens.isEmpty }
+  /// - Parameters:
+  ///   - contextLength: a longer document is cut into several.
+  ///   - hiddenSize: what the states would have.
+  public init(
+    _ documents: [TokenizedConversation], contextLength: Int = .max, hiddenSize: Int,
+    leftOut: [LeftOut] = []
+  ) {
+    whole = documents
+    self.documents = documents.flatMap { $0.pieces(of: contextLength) }
+    self.contextLength = contextLength
     self.hiddenSize = hiddenSize
+    self.leftOut = leftOut
     rowCount = self.documents.reduce(0) { $0 + $1.tokens.count }
     order = DocumentOrder(lengths: self.documents.map(\.tokens.count))
   }
 
-  /// Reads JSON lines: `{"text": …}` as `nunchi data corpus` writes them, every token of which
-  /// counts, or conversations, of which the answers do.
-  /// - Parameter contextLength: a longer document is cut into several.
-  /// - Throws: `ModelFileError` or `TrainingError.line`.
+  /// Reads JSON lines, or one JSON array: `{"text": …}` as `nunchi data corpus` writes them, every
+  /// token of which counts, or conversations, of which the answers do.
+  /// - Throws: `ModelFileError`, or `TrainingError.line` where no line is a document.
   public convenience init(path: String, model: Model, contextLength: Int) throws {
-    let documents = try Self.read(path, model: model).map(\.document)
+    var leftOut: [LeftOut] = []
+    let documents = try Self.read(path, model: model, leavingOut: &leftOut).map(\.document)
     self.init(
-      documents.flatMap { $0.pieces(of: contextLength) },
-      hiddenSize: model.transformer.hiddenSize)
+      documents, contextLength: contextLength, hiddenSize: model.transformer.hiddenSize,
+      leftOut: leftOut)
   }
 
-  /// Reads JSON lines with the language that each says it is in.
+  /// Reads documents with the language that each says it is in.
   /// - Parameter wanted: lines that say another language are passed by; none takes all.
-  /// - Throws: `ModelFileError` or `TrainingError.line`.
+  /// - Throws: `ModelFileError`, or `TrainingError.line` where no line is a document.
   static func read(
-    _ path: String, languages wanted: [String] = [], model: Model
+    _ path: String, languages wanted: [String] = [], model: Model,
+    leavingOut leftOut: inout [LeftOut]
   ) throws -> [(document: TokenizedConversation, language: String?)] {
     let encoder = ConversationEncoder(model: model)
     var documents: [(TokenizedConversation, String?)] = []
-    for line in try ConversationFile(path: path) {
-      let conversation = try line.get()
+    try ConversationFile(path: path).forEach(leavingOut: &leftOut) { conversation in
       if let language = conversation.language, !wanted.isEmpty, !wanted.contains(language) {
-        continue
+        return
       }
       if let document = try encoder.tokens(of: conversation) {
         documents.append((document, conversation.language))
@@ -50,22 +64,20 @@ public final class TextDocuments: StateSource {
     return documents
   }
 
-  /// The same documents in two parts, by a hash of what comes before each one's first answer, or of
-  /// the whole of a text.
+  /// The same documents in two parts (`HeldOutDocuments`). All pieces of one are in the same part.
   /// - Parameter validation: the share of the second part, from 0 to 1.
   public func split(
     validation: Double, seed: UInt64
   ) -> (training: TextDocuments, validation: TextDocuments) {
-    func isHeld(_ document: TokenizedConversation) -> Bool {
-      let prompt = document.answers.first?.lowerBound ?? 0
-      return isHeldOut(
-        document.tokens.prefix(prompt > 0 ? prompt : document.tokens.count), share: validation,
-        seed: seed)
+    let isHeld = HeldOutDocuments(share: validation, seed: seed).places(count: whole.count) {
+      (whole[$0].tokens, whole[$0].answerMask)
     }
-    return (
-      TextDocuments(documents.filter { !isHeld($0) }, hiddenSize: hiddenSize),
-      TextDocuments(documents.filter(isHeld), hiddenSize: hiddenSize)
-    )
+    func part(_ held: Bool) -> TextDocuments {
+      TextDocuments(
+        zip(whole, isHeld).filter { $1 == held }.map(\.0), contextLength: contextLength,
+        hiddenSize: hiddenSize)
+    }
+    return (part(false), part(true))
   }
 
   public func batch(at index: Int, seed: UInt64, rows: Int) throws -> StateBatch {
@@ -95,7 +107,7 @@ extension TokenizedConversation {
   /// The same in pieces of at most so many tokens.
   fileprivate func pieces(of count: Int) -> [TokenizedConversation] {
     stride(from: 0, to: tokens.count, by: count).map { start in
-      let range = start..<min(start + count, tokens.count)
+      let range = start..<min(tokens.count, start + min(count, tokens.count))
       return TokenizedConversation(
         id: id, tokens: Array(tokens[range]),
         answers: answers.map { $0.clamped(to: range) }.filter { !$0.isEmpty }

@@ -110,6 +110,39 @@ import Tokenization
     }
   }
 
+  @Test("a merge makes lines of arrays, and notes what is no conversation")
+  func mergeOfArrays() async throws {
+    try await withFolder { folder in
+      let (a, b, merged) = ("\(folder)/a.json", "\(folder)/b", "\(folder)/m")
+      try write(
+        """
+        [
+          {"id": "1", "conversations": [
+            {"from": "human", "value": "a\\nb"}]},
+          {"id": "2", "conversations": []}
+        ]
+        """, to: a)
+      try write(
+        """
+        {"id": "3", "conversations": [{"from": "tool", "value": "90"}]}
+        {"id": "4", "conversations": [{"from": "human", "value": "c"}]}
+        """, to: b)
+      let result = try ConversationMerge.merge([a, b], into: merged, seed: 1)
+      #expect((result.written, result.repeated) == (2, 0))
+      #expect(result.leftOut.map(\.id) == ["a:2", "b:1"])
+      let read = try ConversationFile(path: merged).map { try $0.get() }
+      #expect(try lines(of: merged).count == 2)
+      #expect(Set(read.map(\.id)) == ["1", "4"])
+      #expect(Set(read.map { $0.turns[0].text }) == ["a\nb", "c"])
+
+      let note = try #require(try LeftOut.write(result.leftOut, of: merged))
+      #expect(note.hasPrefix("2 left out, see \(merged).skipped; the first: \(a), line 4: "))
+      #expect(try lines(of: "\(merged).skipped").count == 2)
+      #expect(try LeftOut.write([], of: merged) == nil)
+      #expect(!FileManager.default.fileExists(atPath: "\(merged).skipped"))
+    }
+  }
+
   @Test("a merge keeps each conversation once, as it was, in an order that the seed decides")
   func merge() async throws {
     try await withFolder { folder in

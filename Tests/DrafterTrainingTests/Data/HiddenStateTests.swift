@@ -131,6 +131,56 @@ import Testing
     }
   }
 
+  @Test("texts, and conversations that all begin alike, are told apart by what follows")
+  func splitOfTheAlike() throws {
+    /// Documents by what is read and what is answered, in turns.
+    func held(_ documents: [[[Int32]]]) -> [Bool] {
+      HeldOutDocuments(share: 0.2, seed: 3).places(count: documents.count) { index in
+        let parts = documents[index]
+        return (
+          parts.flatMap(\.self),
+          parts.enumerated().flatMap { place, part in part.map { _ in UInt8(place % 2) } }
+        )
+      }
+    }
+    func share(_ held: [Bool]) -> Double { Double(held.count { $0 }) / Double(held.count) }
+    let expected = 0.1...0.3
+    // Nothing is read: all is the model's own.
+    let texts = held((0..<300).map { [[], [5, Int32($0), 6]] })
+    #expect(expected.contains(share(texts)))
+    // The model speaks first, after what the template writes, and then answers a question: three
+    // times the same one, which is never on both sides.
+    let greeted = held((0..<300).map { [[1, 2], [8], [3, Int32($0 / 3)], [Int32($0)]] })
+    #expect(expected.contains(share(greeted)))
+    for first in stride(from: 0, to: 300, by: 3) {
+      #expect(Set(greeted[first..<first + 3]).count == 1)
+    }
+    // Of few documents none is like too many.
+    let few = held((0..<8).map { [[7], [Int32($0)]] })
+    #expect(Set(few).count == 1)
+    // The rest of the documents is where it is without them.
+    let questions = (0..<300).map { [[Int32($0 / 3), 9], [Int32($0)]] as [[Int32]] }
+    #expect(
+      held(questions) == Array(held(questions + (0..<300).map { [[], [Int32($0)]] })[..<300]))
+  }
+
+  @Test("pieces of one text are in the same part")
+  func splitOfPieces() throws {
+    let documents = TextDocuments(
+      (0..<60).map { index in
+        TokenizedConversation(
+          id: "", tokens: (0..<50).map { Int32(100 * index + $0) }, answers: [0..<50])
+      }, contextLength: 20, hiddenSize: 1)
+    #expect(documents.documentCount == 180)
+    let (training, validation) = documents.split(validation: 0.3, seed: 1)
+    #expect(training.documentCount + validation.documentCount == 180)
+    func texts(_ part: TextDocuments) throws -> Set<Int32> {
+      Set(try #require(try part.batch(inOrder: 0, rows: 10_000)).tokens.map { $0 / 100 })
+    }
+    #expect(try !texts(validation).isEmpty)
+    #expect(try texts(training).isDisjoint(with: texts(validation)))
+  }
+
   @Test("a batch is a function of its index, and each epoch has every document once")
   func order() throws {
     let lengths = (0..<50).map { 3 + ($0 * 7) % 40 }

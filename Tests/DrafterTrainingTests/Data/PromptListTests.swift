@@ -37,7 +37,77 @@ import Testing
   }
 
   @Test(
-    "an error names the line and the field",
+    "a published file is one JSON array, in a line or over many, or objects over many lines",
+    arguments: [
+      #"[{"id":"a","prompt":"One"},{"prompt":"Two"},{"prompt":3},{"prompt":"Four"}]"#,
+      """
+      \u{FEFF}
+      [
+        {"id": "a",
+         "prompt": "One"}
+        , {"prompt": "Two"}, {"prompt": 3},
+        {
+          "prompt": "Four"
+        }
+      ]
+
+      """,
+      """
+      {
+        "id": "a", "prompt": "One"
+      }
+      {
+        "prompt": "Two"
+      }
+      { "prompt": 3 }
+      {
+        "prompt": "Four"
+      }
+      """,
+    ], ["p.json", "p.jsonl", "p.txt"])
+  func arrays(text: String, name: String) async throws {
+    try await withFolder { folder in
+      try write(text, to: "\(folder)/\(name)")
+      let list = try PromptList(paths: ["\(folder)/\(name)"])
+      #expect(
+        list.prompts == [
+          Prompt(id: "a", turns: ["One"]), Prompt(id: "p:2", turns: ["Two"]),
+          Prompt(id: "p:4", turns: ["Four"]),
+        ])
+      #expect(list.leftOut.map(\.id) == ["p:3"])
+      #expect(list.leftOut[0].reason.contains("prompt: expected String"), "\(list.leftOut)")
+    }
+  }
+
+  @Test("a text whose first prompt begins with a bracket is text")
+  func bracket() async throws {
+    try await withFolder { folder in
+      try write("[Chorus] Write one.\n[ {x} ]\n", to: "\(folder)/p.txt")
+      let list = try PromptList(paths: ["\(folder)/p.txt"])
+      #expect(list.prompts.map(\.turns) == [["[Chorus] Write one."], ["[ {x} ]"]])
+    }
+  }
+
+  @Test(
+    "what is wrong with an array costs its entry",
+    arguments: [
+      (#"[{"prompt":"a"},{"prompt":}, {"prompt":"b"}]"#, ["a", "b"], "line 1: [1]: expected"),
+      (#"[{"prompt":"a"},"#, ["a"], "line 1: [1]: expected an entry, then \"]\""),
+      (#"[{"prompt":"a"},{"prom"#, ["a"], "line 1: [1]: expected an entry, then \"]\""),
+      (#"[{"prompt":"a"}] {"prompt":"b"}"#, ["a"], "line 1: [1]: expected the end of the file"),
+      ("[\n{\"prompt\":\"]} \\\" [\"},\n[{}],{}]", ["]} \" ["], "line 3: [1]: expected"),
+    ])
+  func brokenArrays(text: String, prompts: [String], reason: String) async throws {
+    try await withFolder { folder in
+      try write(text, to: "\(folder)/p.json")
+      let list = try PromptList(paths: ["\(folder)/p.json"])
+      #expect(list.prompts.flatMap(\.turns) == prompts)
+      #expect(list.leftOut.first?.reason.contains("p.json, " + reason) == true, "\(list.leftOut)")
+    }
+  }
+
+  @Test(
+    "a bad line is left out with the line and the field, and nothing but bad ones is an error",
     arguments: [
       ("{\"prompt\": 1}", "prompt"), ("{\"prompt\": \" \"}", "prompt"), ("{}", "prompt"),
       ("{\"turns\": []}", "turns"), ("{\"turns\": [\"a\", 2]}", "turns[1]"),
@@ -47,6 +117,12 @@ import Testing
   func faults(text: String, field: String) async throws {
     try await withFolder { folder in
       try write("{\"prompt\": \"good\"}\n\(text)\n", to: "\(folder)/p.jsonl")
+      let list = try PromptList(paths: ["\(folder)/p.jsonl"])
+      #expect(list.prompts.map(\.turns) == [["good"]])
+      #expect(list.leftOut.map(\.id) == ["p:2"])
+      #expect(list.leftOut[0].reason.contains("p.jsonl, line 2: \(field): "))
+
+      try write("\n\(text)\n\(text)", to: "\(folder)/p.jsonl")
       let error = #expect(throws: TrainingError.self) {
         try PromptList(paths: ["\(folder)/p.jsonl"])
       }

@@ -22,6 +22,8 @@ public struct HiddenStatePass: Sendable {
     public var cut = 0
     /// Conversations whose answers cannot be told from the rest.
     public var unreadable = 0
+    /// Lines that are no conversations.
+    public var leftOut: [LeftOut] = []
     /// Tokens whose states were computed.
     public var rows = 0
     /// Rows that there are to compute.
@@ -92,7 +94,8 @@ public struct HiddenStatePass: Sendable {
     _ conversations: ConversationFile, _ writer: HiddenStateWriter
   ) throws -> Progress {
     var progress = Progress()
-    try forEach(conversations) { document in
+    var leftOut: [LeftOut] = []
+    try forEach(conversations, leavingOut: &leftOut) { document in
       guard let document else {
         progress.unreadable += 1
         return
@@ -106,6 +109,7 @@ public struct HiddenStatePass: Sendable {
         progress.totalRows += kept.tokens.count
       }
     }
+    progress.leftOut = leftOut
     return progress
   }
 
@@ -113,7 +117,8 @@ public struct HiddenStatePass: Sendable {
     _ conversations: ConversationFile, _ writer: HiddenStateWriter,
     _ body: (TokenizedConversation) throws -> Void
   ) throws {
-    try forEach(conversations) { document in
+    var leftOut: [LeftOut] = []
+    try forEach(conversations, leavingOut: &leftOut) { document in
       if let document = document?.prefix(contextLength), !document.tokens.isEmpty,
         !writer.contains(document)
       {
@@ -124,19 +129,19 @@ public struct HiddenStatePass: Sendable {
 
   /// All documents that are wanted, whole; nil for one whose answers cannot be told from the rest.
   private func forEach(
-    _ conversations: ConversationFile, _ body: (TokenizedConversation?) throws -> Void
+    _ conversations: ConversationFile, leavingOut leftOut: inout [LeftOut],
+    _ body: (TokenizedConversation?) throws -> Void
   ) throws {
     let encoder = ConversationEncoder(model: model)
     var rows = 0
-    for line in conversations {
-      let conversation = try line.get()
+    let most = mostRows ?? .max
+    try conversations.forEach(leavingOut: &leftOut, isEnough: { rows > most }) { conversation in
       if let language = conversation.language, !languages.isEmpty, !languages.contains(language) {
-        continue
+        return
       }
       let document = try encoder.tokens(of: conversation)
       rows += min(contextLength, document?.tokens.count ?? 0)
-      if let mostRows, rows > mostRows { return }
-      try body(document)
+      if rows <= most { try body(document) }
     }
   }
 }

@@ -76,27 +76,22 @@ public final class HiddenStateSet: StateSource, Sendable {
       .sorted { ($0.count, $0) < ($1.count, $1) }.map { "\(folder)/\($0)" }
   }
 
-  /// The same documents in two parts, by a hash of what comes before each one's first answer:
-  /// answers to the same prompt are never in both.
+  /// The same documents in two parts, by what comes before each one's first answer: answers to the
+  /// same prompt are never in both (`HeldOutDocuments`).
   /// - Parameter validation: the share of the second part, from 0 to 1.
   public func split(
     validation: Double, seed: UInt64 = 0
   ) throws -> (training: HiddenStateSet, validation: HiddenStateSet) {
-    var (kept, held): ([Place], [Place]) = ([], [])
-    for place in documents {
-      let file = files[place.file]
-      let prompt = zip(try file.tokens(place.rows), try file.answer(place.rows))
-        .prefix { $1 == 0 }.map(\.0)
-      if isHeldOut(prompt[...], share: validation, seed: seed) {
-        held.append(place)
-      } else {
-        kept.append(place)
-      }
+    let isHeld = try HeldOutDocuments(share: validation, seed: seed).places(count: documentCount) {
+      let (file, rows) = (files[documents[$0].file], documents[$0].rows)
+      return (try file.tokens(rows), try file.answer(rows))
     }
-    return (
-      HiddenStateSet(files: files, layers: layers, documents: kept),
-      HiddenStateSet(files: files, layers: layers, documents: held)
-    )
+    func part(_ held: Bool) -> HiddenStateSet {
+      HiddenStateSet(
+        files: files, layers: layers,
+        documents: zip(documents, isHeld).filter { $1 == held }.map(\.0))
+    }
+    return (part(false), part(true))
   }
 
   public func batch(at index: Int, seed: UInt64, rows: Int) throws -> StateBatch {

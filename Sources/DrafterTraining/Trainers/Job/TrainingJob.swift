@@ -112,10 +112,11 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
       FileManager.default.fileExists(atPath: data, isDirectory: &isFolder), !isFolder.boolValue
     {
       report(.phase("reading texts"))
-      let (training, held) = try TextDocuments(
+      let documents = try TextDocuments(
         path: data, model: model,
-        contextLength: min(2048, configuration.run.batchTokens, model.transformer.contextLength)
-      ).split(validation: share, seed: seed)
+        contextLength: min(2048, configuration.run.batchTokens, model.transformer.contextLength))
+      try note(documents.leftOut, report)
+      let (training, held) = documents.split(validation: share, seed: seed)
       return (training, held)
     }
     let (training, held) = try prepareStates(metadata, isCancelled, report)
@@ -141,9 +142,10 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
         layers: layers)
       if let data {
         report(.phase("capturing the target's states"))
-        try HiddenStatePass(model: model, contextLength: 2048).run(
+        let progress = try HiddenStatePass(model: model, contextLength: 2048).run(
           ConversationFile(path: data), into: writer, isCancelled: isCancelled,
           report: { report(.states($0)) })
+        try note(progress.leftOut, report)
       } else {
         try makeData(writer, isCancelled, report)
       }
@@ -156,6 +158,13 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
         expected: "\(expected), the target's", found: found)
     }
     return states
+  }
+
+  /// Notes and tells which lines of the data are not used.
+  private func note(_ leftOut: [LeftOut], _ report: (JobEvent) -> Void) throws {
+    if let note = try LeftOut.write(leftOut, of: "\(work)/data") {
+      report(.training(.notice(note)))
+    }
   }
 
   /// The target's answers to prompts of its own, with its states.
@@ -203,13 +212,19 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
 
   // MARK: - Training
 
-  /// How many steps there are, from epochs or hours. They are noted: a run that is taken up again
-  /// goes on with the same.
+  /// How many steps there are, from epochs or hours. They are noted with what was asked for: a run
+  /// that is taken up again goes on with the same, unless something else is asked for.
   private mutating func settleSteps(_ trainer: any Trainer, rows: Int) throws {
     let note = "\(work)/steps"
     let stepRows = configuration.run.batchTokens * configuration.run.accumulation
-    if let text = try? String(contentsOfFile: note, encoding: .utf8), let steps = Int(text),
-      hours != nil || configuration.epochs > 0
+    let asked =
+      hours.map { "hours \($0)" }
+      ?? (configuration.epochs > 0 ? "epochs \(configuration.epochs)" : "steps")
+    let noted =
+      (try? String(contentsOfFile: note, encoding: .utf8))?
+      .split(separator: "\n").map(String.init) ?? []
+    if asked != "steps", let steps = noted.first.flatMap({ Int($0) }),
+      noted.count == 1 || noted[1] == asked
     {
       configuration.run.steps = steps
     } else if let hours {
@@ -227,7 +242,7 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
       configuration.run.validateEvery = min(
         configuration.run.validateEvery, max(1, steps / 4))
     }
-    try AtomicFile.write(Data("\(steps)".utf8), to: note)
+    try AtomicFile.write(Data("\(steps)\n\(asked)\n".utf8), to: note)
     try AtomicFile.write(
       Data(try YAMLEncoder().encode(configuration).utf8), to: "\(work)/configuration.yaml")
   }

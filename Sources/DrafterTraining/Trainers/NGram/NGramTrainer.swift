@@ -47,7 +47,9 @@ public struct NGramTrainer {
     report("reading texts")
     let inputs = try KeptInputs(data)
     defer { withExtendedLifetime(inputs) {} }
-    let texts = try LanguageDocuments.read(inputs.paths, languages: languages, model: model)
+    let (texts, leftOut) = try LanguageDocuments.read(
+      inputs.paths, languages: languages, model: model)
+    if let note = try LeftOut.write(leftOut, of: folder) { report(note) }
     var export = DrafterExport(
       method: "ngram-lm",
       configuration: [
@@ -77,8 +79,9 @@ public struct NGramTrainer {
   private func divided(_ documents: [[Int32]]) -> (kept: [[Int32]], held: [[Int32]]) {
     var (kept, held): ([[Int32]], [[Int32]]) = ([], [])
     var left = configuration.tokens > 0 ? configuration.tokens : .max
+    let heldOut = HeldOutDocuments(share: configuration.heldOut, seed: configuration.seed)
     for document in documents {
-      if isHeldOut(document[...], share: configuration.heldOut, seed: configuration.seed) {
+      if heldOut.contains(document) {
         held.append(document)
       } else if left > 0 {
         kept.append(Array(document.prefix(left)))
