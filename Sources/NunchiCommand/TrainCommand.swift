@@ -13,7 +13,8 @@ struct TrainCommand: AsyncParsableCommand {
     discussion: """
       With a target alone, the target writes prompts, answers them, and the drafter learns from \
       its answers and inner states; about an hour for SmolLM2-135M on two cores. The same command \
-      goes on where it was stopped.
+      goes on where it was stopped. With more --hours, --steps or --epochs it takes a run further, \
+      a finished one too; the learning rate then follows the longer course.
 
       Examples:
         nunchi train eagle --target SmolLM2-135M
@@ -47,13 +48,13 @@ struct TrainArguments: ParsableArguments {
   @Option(help: "A YAML file; the options below go before it.")
   var config: String?
 
-  @Option(help: "Hours of training proper, after the data are there.")
+  @Option(help: "Hours of training proper in all, after the data are there.")
   var hours: Double?
 
-  @Option(help: "Updates of the weights.")
+  @Option(help: "Updates of the weights in all.")
   var steps: Int?
 
-  @Option(help: "How often training sees all data.")
+  @Option(help: "How often training sees all data in all.")
   var epochs: Double?
 
   @Option(help: "The highest learning rate.")

@@ -80,9 +80,9 @@ import Testing
         }
       ),
       (
-        "steps: the run in this folder was begun with 12, found 13",
+        "steps: the run in this folder was begun with 12, found 11, which is fewer",
         {
-          $0.configuration.steps = 13
+          $0.configuration.steps = 11
           return $0.trainer
         }
       ),

@@ -193,6 +193,61 @@ struct TinyRuns {
     #expect(try runs.folder.text(of: "loss.csv") == table)
   }
 
+  @Test("A finished run is taken further by more steps, along the longer course")
+  func further() throws {
+    var runs = runs
+    _ = try runs.run(runs.trainer)
+    let begun = try runs.table()
+    runs.configuration.steps = 20
+    runs.configuration.validateEvery = 4
+    runs.configuration.patience = 9
+    let trainer = runs.trainer
+    var events: [String] = []
+    #expect(try runs.run(trainer, report: { events.append("\($0)") }) == .finished)
+    #expect(events.prefix(2) == ["taken further: from 12 to 20 steps", "resumed after step 12"])
+    #expect(trainer.asked == Array(24..<40))
+    let state = try runs.state()
+    #expect(state.step == 20)
+    #expect(state.provenance.configuration == runs.configuration)
+    #expect(state.provenance.resumptions.map(\.stepsBefore) == [12])
+    let table = try runs.table()
+    #expect(Array(table.prefix(begun.count)) == begun)
+    #expect(table.dropFirst(2).map { $0[0] } == (1...20).map { "\($0)" })
+    let rate = runs.configuration.schedule.rate(at: 12)
+    #expect(table[14][2] == String(format: "%.6g", rate))
+
+    runs.configuration.steps = 19
+    let error = #expect(throws: TrainingError.self) { try runs.run(runs.trainer) }
+    #expect("\(String(describing: error))".contains("steps"))
+    runs.configuration.steps = 30
+    runs.configuration.learningRate = 0.5
+    #expect(throws: TrainingError.self) { try runs.run(runs.trainer) }
+  }
+
+  @Test(
+    "A run says which step's drafter it hands over where that is not the last",
+    arguments: [
+      ([0.1, 1, 1, 1], "no validation was better than the one before the first step (loss 0.1)"),
+      ([1, 0.5, 0.7, 0.6], "the drafter is that of step 5, the best by validation (loss 0.5)"),
+      ([1, 0.5, 0.4, 0.3], nil),
+    ])
+  func handedOver(_ losses: [Double], notice: String?) throws {
+    var notices: [String] = []
+    func run() throws {
+      let trainer = runs.trainer
+      trainer.validation = { losses[$0] }
+      _ = try runs.run(
+        trainer, report: { if case .notice(let text) = $0 { notices.append(text) } })
+    }
+    try run()
+    #expect(notices.count == (notice == nil ? 0 : 1), "\(notices)")
+    if let notice { #expect(notices.first?.hasPrefix(notice) == true, "\(notices)") }
+    // Asked again, it says so again.
+    let first = notices
+    try run()
+    #expect(notices == first + first)
+  }
+
   @Test("A table that was deleted is begun anew")
   func deletedTable() throws {
     _ = try runs.run(runs.trainer, isCancelled: { true })

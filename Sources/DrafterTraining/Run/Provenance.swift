@@ -72,6 +72,8 @@ public struct Provenance: Codable, Equatable, Sendable {
 
   public struct Resumption: Codable, Equatable, Sendable {
     public var step: Int
+    /// The steps that the run was to have before, where it was taken further.
+    public var stepsBefore: Int?
     public var date: String
     public var command: [String]
     public var commit: String?

@@ -24,7 +24,8 @@ struct RunState: Codable {
     var value: Double
   }
 
-  /// Compares how a run was begun with how it is to go on.
+  /// Compares how a run was begun with how it is to go on. It may go on to more steps, and be
+  /// validated otherwise then.
   /// - Throws: `TrainingError.otherRun`, which names the field.
   func checkResumable(with new: RunState, folder: String) throws {
     func demand<Value: Equatable>(_ field: String, _ old: Value, _ new: Value) throws {
@@ -40,7 +41,14 @@ struct RunState: Codable {
       }
     }
     try demand("method", method, new.method)
-    try demandAll({ $0 }, configuration.fields, new.configuration.fields)
+    let (old, wanted) = (configuration, new.configuration)
+    if wanted.steps < old.steps {
+      throw TrainingError.otherRun(
+        folder: folder, field: RunConfiguration.CodingKeys.steps.stringValue,
+        begunWith: "\(old.steps)", found: "\(wanted.steps), which is fewer")
+    }
+    let isLonger = wanted.steps > old.steps
+    try demandAll({ $0 }, old.fields(ofLonger: isLonger), wanted.fields(ofLonger: isLonger))
     try demandAll({ $0 }, options, new.options)
     let (target, newTarget) = (provenance.target, new.provenance.target)
     try demand("target", target?.name ?? "none", newTarget?.name ?? "none")
@@ -60,10 +68,13 @@ struct RunState: Codable {
 
 extension RunConfiguration {
   /// What a run must be resumed with, as text. Checkpoints may come at other times.
-  fileprivate var fields: [String: String] {
+  /// - Parameter isLonger: whether it is taken further than it was to go.
+  fileprivate func fields(ofLonger isLonger: Bool) -> [String: String] {
+    let free: [CodingKeys] =
+      [.checkpointMinutes] + (isLonger ? [.steps, .validateEvery, .patience] : [])
     var fields: [String: String] = [:]
     for (label, value) in Mirror(reflecting: self).children {
-      if let label, label != CodingKeys.checkpointMinutes.stringValue { fields[label] = "\(value)" }
+      if let label, !free.map(\.stringValue).contains(label) { fields[label] = "\(value)" }
     }
     return fields
   }

@@ -38,8 +38,9 @@ public final class TrainingRun {
   ///     ends.
   ///   - report: receives what happens, on the thread that calls `run`.
   /// - Throws: `TrainingError.setting` for a configuration that makes no sense,
-  ///   `.notEnoughMemory`, `.otherRun` when the folder's run was begun otherwise, `.file` when
-  ///   another process trains there, `ModelFileError` when the folder cannot be used.
+  ///   `.notEnoughMemory`, `.otherRun` when the folder's run was begun otherwise (more steps are
+  ///   none the matter), `.file` when another process trains there, `ModelFileError` when the
+  ///   folder cannot be used.
   public init(
     trainer: any Trainer, configuration: RunConfiguration, folder path: String, pool: ComputePool,
     provenance: Provenance, isCancelled: @escaping () -> Bool = { false },
@@ -68,15 +69,21 @@ public final class TrainingRun {
       try begun.state.checkResumable(with: state, folder: path)
       try folder.checkpoint.restore(begun.file, step: begun.state.step, into: optimizer)
       state = begun.state
+      let before = state.configuration.steps
+      let isLonger = configuration.steps > before
+      if isLonger {
+        report(.notice("taken further: from \(before) to \(configuration.steps) steps"))
+      }
       let (old, new) = (state.provenance.versions, provenance.versions)
       if old != new {
         report(.notice("begun with \(old), resumed with \(new): bits may differ"))
       }
       state.configuration = configuration
+      state.provenance.configuration = configuration
       state.provenance.resumptions.append(
         Provenance.Resumption(
-          step: state.step, date: provenance.date, command: provenance.command,
-          commit: provenance.commit, versions: provenance.versions))
+          step: state.step, stepsBefore: isLonger ? before : nil, date: provenance.date,
+          command: provenance.command, commit: provenance.commit, versions: provenance.versions))
     }
     table = try LossTable(path: folder.table, keeping: state.tableBytes)
     if table.bytes < state.tableBytes {
@@ -113,7 +120,26 @@ public final class TrainingRun {
     }
     drawPicture()
     if state.best == nil || !folder.hasDrafter { try export() }
+    reportEnd()
     return .finished
+  }
+
+  /// Tells which step's drafter is handed over where it is not the last one's.
+  private func reportEnd() {
+    if state.step < configuration.steps {
+      report(
+        .notice(
+          "ended after \(state.step) of \(configuration.steps) steps: \(configuration.patience) "
+            + "validations in a row were no better"))
+    }
+    guard let best = state.best, best.step < state.step else { return }
+    let figure = "\(configuration.bestFigure) \(String(format: "%.4g", best.value))"
+    report(
+      .notice(
+        best.step == 0
+          ? "no validation was better than the one before the first step (\(figure)): the drafter "
+            + "is as it was before training"
+          : "the drafter is that of step \(best.step), the best by validation (\(figure))"))
   }
 
   private var isDone: Bool {
