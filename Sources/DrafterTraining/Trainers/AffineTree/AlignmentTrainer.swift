@@ -134,12 +134,9 @@ public final class AlignmentTrainer: Trainer {
     let extra = configuration.bias ? 1 : 0
     let pool = setup.target.model.pool
     let fit = LinearFit(inputs: inputs + extra, outputs: outputs, pool: pool)
-    var count = 0
-    try setup.training.forEachBatch(seed: setup.seed, rows: setup.batchRows) { batch in
-      guard let rows = try rows(of: batch) else { return true }
-      count += rows.draft.rows
+    try forEachFittedBatch { batch in
+      guard let rows = try rows(of: batch) else { return }
       fit.add(extra == 0 ? rows.draft : rows.draft.withColumn(of: 1), rows.target)
-      return count < configuration.rows
     }
     let solution = fit.solution()
     for row in 0..<outputs {
@@ -147,6 +144,19 @@ public final class AlignmentTrainer: Trainer {
         from: solution.data + row * (inputs + extra), count: inputs)
       bias?.value.data[row] = solution.data[row * (inputs + extra) + inputs]
     }
+  }
+
+  /// The batches that the least squares are fitted to: whole ones, until there are enough rows.
+  /// - Returns: their rows.
+  @discardableResult
+  private func forEachFittedBatch(_ body: (StateBatch) throws -> Void) throws -> Int {
+    var count = 0
+    try setup.training.forEachBatch(seed: setup.seed, rows: setup.batchRows) { batch in
+      count += batch.answerRows.count
+      try body(batch)
+      return count < configuration.rows
+    }
+    return count
   }
 
   public func loss(of microBatch: Int, in graph: Graph) throws -> StepLoss {
@@ -220,7 +230,8 @@ public final class AlignmentTrainer: Trainer {
         draft: draft.name, target: identity.name, vocabulary: identity.vocabularyFingerprint,
         method: (provenance.figures.first { $0.name == "step" }?.value ?? 0) > 0
           ? "gradient" : "least-squares",
-        rows: configuration.rows,
+        // Counted again: a run that was taken up did not fit them itself.
+        rows: try forEachFittedBatch { _ in },
         figures: Dictionary(
           provenance.figures.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })))
     try provenance.write(to: folder)
