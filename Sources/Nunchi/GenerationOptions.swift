@@ -72,9 +72,9 @@ public struct DrafterChoice: Sendable {
   public var names: [String] { didSet { sessions = DraftSessions() } }
   /// The model of the draft-model drafter.
   public var draftModel: Model? { didSet { sessions = DraftSessions() } }
-  /// The folders of trained drafters, each of another method, or several tiny language models, among
-  /// which the text chooses; a method that has none takes one that was trained here or shipped for
-  /// the target, where a name asks for it or `auto` finds it.
+  /// The folders of trained drafters, each of another method, or several tiny language models,
+  /// among which the text chooses; a method that has none takes one that is shipped or was trained
+  /// here for the target, where a name asks for it or `auto` finds it.
   public var trainedFolders: [String] = [] { didSet { sessions = DraftSessions() } }
   /// Whether `auto` drafts with trained drafters that are at hand.
   public var usesTrained = true { didSet { sessions = DraftSessions() } }

@@ -4,8 +4,9 @@ import ModelFiles
 import Synchronization
 
 extension Model {
-  /// A drafter trained for this very model file that is at hand: trained here, or on a shelf that
-  /// the program added, such as that of `NunchiDrafters`; nil when there is none.
+  /// A drafter trained for this very model file that is at hand: on a shelf that the program added,
+  /// such as that of `NunchiDrafters`, or else trained here into the cache; nil when there is none.
+  /// Name its folder to draft with one trained here where another is shipped.
   /// - Parameter method: the registry name that it must have; nil takes the first.
   /// - Throws: `StoreError`, `LanguageModelError` or `ModelFileError` when its files are damaged.
   public func trainedDrafter(method: String? = nil) throws -> TrainedDrafter? {
@@ -81,7 +82,7 @@ extension Model {
 /// Where trained drafters lie: shelves, which have a folder with a `nunchi.json` for each model and
 /// method.
 public enum TrainedDrafterShelf {
-  /// Where drafters are put that were trained here.
+  /// Where drafters are put that were trained here. They do not take a shipped one's place.
   public static var own: String { "\(ModelCache.standard().folder)/drafters" }
 
   private static let added = Mutex<[String]>([])
@@ -92,8 +93,11 @@ public enum TrainedDrafterShelf {
     added.withLock { if !$0.contains(shelf) { $0.append(shelf) } }
   }
 
-  /// The folders of all: own ones first, then those of shelves in the order they were added.
-  static var folders: [String] { ([own] + added.withLock { $0 }).flatMap(drafters) }
+  /// In the order in which drafters are looked for: shelves as they were added, then the own one.
+  static var shelves: [String] { added.withLock { $0 } + [own] }
+
+  /// The folders of all.
+  static var folders: [String] { shelves.flatMap(drafters) }
 
   /// The drafters of a shelf: `MODEL/METHOD`.
   static func drafters(in shelf: String) -> [String] {

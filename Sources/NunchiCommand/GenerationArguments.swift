@@ -31,8 +31,8 @@ struct GenerationArguments: ParsableArguments {
     help: ArgumentHelp(
       "The folder of a trained drafter; may be given several times.",
       discussion:
-        "One that 'nunchi train' made for the model, or that is shipped, if not given. Among several "
-        + "tiny-lm the language of the text chooses.",
+        "The one that comes with Nunchi for the model, or else that 'nunchi train' put into the "
+        + "cache, if not given. Among several tiny-lm the language of the text chooses.",
       valueName: "folder"))
   var trained: [String] = []
 

@@ -21,7 +21,7 @@ import Testing
       targets.isSuperset(of: ["SmolLM2-135M", "Qwen2.5-Coder-1.5B", "Gemma-3-270M"]))
   }
 
-  @Test("a shelf that many threads add stands once, behind what was there")
+  @Test("a shelf that many threads add stands once, before what was trained into the cache")
   func shelves() throws {
     let shelf = FileManager.default.temporaryDirectory
       .appendingPathComponent("nunchi-shelf-\(UUID().uuidString)")
@@ -32,7 +32,7 @@ import Testing
     DispatchQueue.concurrentPerform(iterations: 32) { _ in TrainedDrafterShelf.add(shelf.path) }
     let folders = TrainedDrafterShelf.folders
     #expect(folders.filter { $0.hasPrefix(shelf.path) } == [drafter.path])
-    #expect(folders.last == drafter.path)
+    #expect(TrainedDrafterShelf.shelves.last == TrainedDrafterShelf.own)
     #expect(Set(folders).isSuperset(of: Self.folders))
   }
 
@@ -66,6 +66,13 @@ import Testing
       #expect(!made.command.contains { $0.contains("/") }, "paths of a machine: \(made.command)")
       #expect(try String(contentsOfFile: "\(folder)/README.md", encoding: .utf8).count > 500)
     }
+  }
+
+  @Test("drafters that were trained into the cache come after them")
+  func order() throws {
+    let shelves = TrainedDrafterShelf.shelves
+    #expect(shelves.first == TrainedDrafterShelf.shipped)
+    #expect(shelves.last == TrainedDrafterShelf.own)
   }
 
   @Test("auto takes it for the model's file, the words stay the same, and drafts are accepted")
