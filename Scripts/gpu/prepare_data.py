@@ -167,7 +167,7 @@ def main() -> None:
         "vocabularyFingerprint": facts.pop("fingerprint"),
     }
     facts["config"] = {
-        "architectures": ["LlamaForCausalLMEagle"],
+        "architectures": ["LlamaForCausalLMEagle", "EagleLlamaForCausalLM"],
         "bias": False,
         "head_dim": shape["head_size"],
         "hidden_act": "silu",

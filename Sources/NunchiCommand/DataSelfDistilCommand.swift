@@ -12,9 +12,9 @@ struct DataSelfDistilCommand: AsyncParsableCommand {
     commandName: "self-distil",
     abstract: "Answer prompts with the target, for its drafters to learn from.",
     discussion: """
-      Prompts are JSON lines or a JSON array ({"prompt": …}, {"text": …}, Spec-Bench questions or \
-      ShareGPT conversations, of which the user's turns are taken), or plain text, one a line. Many \
-      are answered together; an answer that is finished makes place for the next at once.
+      Prompts are JSON lines or a JSON array ({"prompt": …}, {"text": …}, Spec-Bench questions \
+      or ShareGPT conversations, of which the user's turns are taken), or plain text, one a line. \
+      Many are answered together; an answer that is finished makes place for the next at once.
 
       What is left out, such as lines that are no prompts and prompts that are too long, stands in \
       OUTPUT.skipped with the reason.

@@ -24,7 +24,7 @@ struct TrainCommand: AsyncParsableCommand {
     subcommands: [
       TrainEagleCommand.self, TrainEagle3Command.self, TrainMedusaCommand.self,
       TrainHydraCommand.self, TrainTinyLMCommand.self, TrainAlignmentCommand.self,
-      TrainPredictorCommand.self, TrainNGramCommand.self,
+      TrainPredictorCommand.self, TrainNGramCommand.self, TrainExportCommand.self,
     ])
 }
 
@@ -42,7 +42,10 @@ struct TrainArguments: ParsableArguments {
 
   @Option(
     name: [.short, .long],
-    help: "The folder for the drafter; one in the cache, by target and kind, if not given.")
+    help: """
+      The folder for the drafter; one in the cache, by target and kind, if not given. A drafter in \
+      the cache is found by its kind unless one comes with Nunchi.
+      """)
   var out: String?
 
   @Option(help: "A YAML file; the options below go before it.")
@@ -133,7 +136,19 @@ struct TrainArguments: ParsableArguments {
       throw ExitCode.failure
     }
     screen.finish()
-    writeError("the drafter is in \(folder)")
+    writeError("the drafter is in \(folder)\(use(of: method, folder, by: model))")
+  }
+
+  /// Says who drafts with it: where one of its kind is shipped, that one goes before it.
+  private func use(of method: String, _ folder: String, by model: Model) -> String {
+    guard DrafterRegistry.trained.contains(method) else { return "" }
+    guard out == nil else { return "; '--trained \(folder)' drafts with it" }
+    let first = try? model.trainedDrafter(method: method)?.folder
+    if first == URL(fileURLWithPath: folder).standardizedFileURL.path {
+      return "; '--drafter \(method)' drafts with it"
+    }
+    return "; '--trained \(folder)' drafts with it, '--drafter \(method)' and auto with the one "
+      + "that comes with Nunchi"
   }
 }
 

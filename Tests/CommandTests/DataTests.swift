@@ -46,6 +46,14 @@ extension CommandTests {
         #expect(other.code == 1)
         #expect(other.errors.contains("layers: expected [5], found [2, 27]"))
 
+        // Its options before they were named as its neighbours'.
+        let lists = try await nunchi([
+          "data", "vocabulary", "--model", model, "--data", path("answers.jsonl"), "--out",
+          path("lists"),
+        ])
+        #expect(lists.code == 0, "\(lists.errors)")
+        #expect(!(try FileManager.default.contentsOfDirectory(atPath: path("lists"))).isEmpty)
+
         let merge = try await nunchi([
           "data", "merge", path("answers.jsonl"), path("answers.jsonl"), "--output",
           path("all.jsonl"), "--seed", "2",
@@ -70,6 +78,11 @@ extension CommandTests {
         ),
         (["hidden-states", "m", "--data", "d", "-o", "o", "--layers", "top"], "--layers"),
         (["prompts", "m", "--count", "0", "-o", "o"], "--count"),
+        (["vocabulary", "--data", "d", "-o", "o"], "expected one MODEL, found none"),
+        (
+          ["vocabulary", "m", "--data", "d", "-o", "o", "--out", "o"],
+          "expected one --output, found two"
+        ),
       ])
     func mistakes(arguments: [String], named: String) async throws {
       let run = try await nunchi(["data"] + arguments)

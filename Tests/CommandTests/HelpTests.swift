@@ -114,8 +114,9 @@ extension CommandTests {
                 By the draft model's own probabilities if not given.
           --trained <folder>      The folder of a trained drafter; may be given several
                                   times.
-                One that 'nunchi train' made for the model, or that is shipped, if not
-                given. Among several tiny-lm the language of the text chooses.
+                The one that comes with Nunchi for the model, or else that 'nunchi
+                train' put into the cache, if not given. Among several tiny-lm the
+                language of the text chooses.
           --adapt <file>          A file for what a tiny-lm learns of the target while
                                   it drafts.
                 It goes on with what the file has. Without it, nothing is learned.
@@ -222,7 +223,8 @@ extension CommandTests {
           ["train", "ngram-lm"],
           ["--target", "--data", "--language", "--out", "--config", "--context", "--minimum-count"]
         ),
-        (["data", "vocabulary"], ["--model", "--data", "--language", "--coverage", "--out"]),
+        (["train", "export"], ["--target", "--drafter", "--trained", "--for", "--out"]),
+        (["data", "vocabulary"], ["<model>", "--data", "--language", "--coverage", "--output"]),
         (
           ["experiment", "scaling"],
           ["--config", "--from", "--run", "--drafter", "--out", "--language"]

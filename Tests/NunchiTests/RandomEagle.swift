@@ -57,7 +57,7 @@ struct RandomEagle {
 
   private var configuration: String {
     """
-    {"architectures": ["\(EagleLayout.architecture(of: version))"], "model_type": "llama",
+    {"architectures": ["\(EagleLayout.architectures(of: version)[0])"], "model_type": "llama",
      "hidden_size": \(hidden), "intermediate_size": \(intermediate), "num_hidden_layers": 1,
      "num_attention_heads": \(heads), "num_key_value_heads": \(heads / 2), "head_dim": \(headDim),
      "vocab_size": \(vocabulary), "draft_vocab_size": \(headRows), "hidden_act": "silu",

@@ -42,7 +42,8 @@ public enum ConversationMerge {
     var offset = 0
     for place in places {
       // Line breaks within a value are white space: in its texts they are escaped.
-      let line = files[place.file].bytes(place.range).map { $0 < 0x20 ? 0x20 : $0 } + [0x0A]
+      let line =
+        files[place.file].bytes(place.range).map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 } + [0x0A]
       try line.withUnsafeBytes { try file.write($0, at: offset) }
       offset += line.count
     }

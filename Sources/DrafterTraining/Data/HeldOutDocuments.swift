@@ -2,8 +2,8 @@
 /// that answers to the same prompt are on the same side.
 ///
 /// A prompt that tells nothing apart does not count: the beginning that a template gives every
-/// conversation in which the model speaks first, and the empty one of a text. Documents that have it
-/// in common are told apart by what comes before their next answer, and in the end by the whole.
+/// conversation in which the model speaks first, and the empty one of a text. Documents that have
+/// it in common are told apart by what comes before their next answer, and in the end by the whole.
 struct HeldOutDocuments {
   /// The share that is held out, from 0 to 1.
   var share: Double

@@ -33,8 +33,8 @@ public final class TextDocuments: StateSource {
     order = DocumentOrder(lengths: self.documents.map(\.tokens.count))
   }
 
-  /// Reads JSON lines, or one JSON array: `{"text": …}` as `nunchi data corpus` writes them, every
-  /// token of which counts, or conversations, of which the answers do.
+  /// Reads JSON lines, or one JSON array: `{"text": …}` as `nunchi data corpus` writes them, of
+  /// which every token counts, or conversations, of which the answers do.
   /// - Throws: `ModelFileError`, or `TrainingError.line` where no line is a document.
   public convenience init(path: String, model: Model, contextLength: Int) throws {
     var leftOut: [LeftOut] = []

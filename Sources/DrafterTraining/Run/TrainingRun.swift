@@ -38,9 +38,9 @@ public final class TrainingRun {
   ///     ends.
   ///   - report: receives what happens, on the thread that calls `run`.
   /// - Throws: `TrainingError.setting` for a configuration that makes no sense,
-  ///   `.notEnoughMemory`, `.otherRun` when the folder's run was begun otherwise (more steps are
-  ///   none the matter), `.file` when another process trains there, `ModelFileError` when the
-  ///   folder cannot be used.
+  ///   `.notEnoughMemory`, `.otherRun` when the folder's run was begun otherwise (only the steps may
+  ///   have been fewer), `.file` when another process trains there, `ModelFileError` when the folder
+  ///   cannot be used.
   public init(
     trainer: any Trainer, configuration: RunConfiguration, folder path: String, pool: ComputePool,
     provenance: Provenance, isCancelled: @escaping () -> Bool = { false },

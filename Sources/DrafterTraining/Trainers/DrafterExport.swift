@@ -12,6 +12,8 @@ struct DrafterExport {
   var configuration: [String: any Sendable]
   /// Written as bf16.
   var weights: [(name: String, value: Tensor)]
+  /// Matrices of the target that other programs look for in the file. Written as bf16.
+  var copies: [(name: String, value: Tensor)] = []
   /// Written as whole numbers: i64, or bool.
   var tables: [(info: TensorInfo, values: [Int64])] = []
   /// The tokens that the output matrix is cut to.
@@ -53,17 +55,18 @@ struct DrafterExport {
     try writeWeights(to: url.appendingPathComponent("model.safetensors").path)
   }
 
-  /// Parameters in the file.
+  /// Parameters of its own.
   var parameterCount: Int { weights.reduce(0) { $0 + $1.value.count } }
 
   private func writeWeights(to path: String) throws {
+    let matrices = weights + copies
     let writer = try SafetensorsWriter(
       path: path,
-      tensors: weights.map { TensorInfo(name: $0.name, type: .bf16, shape: $0.value.shape) }
+      tensors: matrices.map { TensorInfo(name: $0.name, type: .bf16, shape: $0.value.shape) }
         + tables.map(\.info),
       // transformers refuses files without it.
       metadata: ["format": "pt"])
-    for (name, value) in weights {
+    for (name, value) in matrices {
       try writer.append(UnsafeBufferPointer(start: value.data, count: value.count), to: name)
     }
     for (info, values) in tables { try writer.append(values, to: info.name) }

@@ -65,11 +65,13 @@ public enum EagleLayout {
     return found.contains(.stateNorm) ? .eagle3 : .eagle1
   }
 
-  /// The `architectures` that a written config.json names.
-  public static func architecture(of version: EagleVersion) -> String {
+  /// The `architectures` that a written config.json names. Servers take the first that they know:
+  /// SGLang calls EAGLE-1 by the first name, vLLM by the second, having put `Eagle` before names
+  /// that do not begin so.
+  public static func architectures(of version: EagleVersion) -> [String] {
     switch version {
-    case .eagle1: "LlamaForCausalLMEagle"
-    case .eagle3: "LlamaForCausalLMEagle3"
+    case .eagle1: ["LlamaForCausalLMEagle", "EagleLlamaForCausalLM"]
+    case .eagle3: ["LlamaForCausalLMEagle3"]
     }
   }
 

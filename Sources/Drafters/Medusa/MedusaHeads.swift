@@ -66,7 +66,9 @@ public final class MedusaHeads: TrainedWeights {
     ) {
       layout.output(head: $0, layers: layers)
     }
-    parameterCount = files.tensors.tensors.values.reduce(0) { $0 + ($1.elementCount ?? 0) }
+    let copies = [MedusaLayout.targetOutput, layout.tokenMap]
+    parameterCount = files.tensors.tensors.values.filter { !copies.contains($0.name) }
+      .reduce(0) { $0 + ($1.elementCount ?? 0) }
   }
 
   public func makeDrafter(_ settings: DrafterSettings) throws -> any Drafter {

@@ -53,6 +53,10 @@ public struct MedusaLayout: Sendable, Equatable {
     }
   }
 
+  /// The target's output matrix in vLLM's layout, where `original_lm_head` says that all heads use
+  /// it; cut to `tokenMap` where there is one. (tokens, h)
+  public static let targetOutput = "lm_head.weight"
+
   /// The tokens of the output matrices' rows, where they are cut. I64 (tokens)
   public var tokenMap: String { prefix + "token_map" }
 }

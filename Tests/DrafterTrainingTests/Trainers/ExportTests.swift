@@ -1,6 +1,7 @@
 import Foundation
 import LanguageModels
 import ModelFiles
+import Nunchi
 import Speculation
 import Testing
 
@@ -204,18 +205,19 @@ import Testing
     expected[.eagle] = Dictionary(
       uniqueKeysWithValues: layer.merging(attention(h)) { $1 }.map { ("layers.0." + $0, $1) })
     expected[.eagle]?["fc.weight"] = [h, 2 * h]
+    expected[.eagle]?["fc.bias"] = [h]
     expected[.eagle3] = Dictionary(
       uniqueKeysWithValues: layer.merging(attention(2 * h)) { $1 }.map { ("midlayer." + $0, $1) })
     let own: [String: [Int]] = [
       "fc.weight": [h, 3 * h], "midlayer.input_layernorm.weight": [h],
       "midlayer.hidden_norm.weight": [h], "norm.weight": [h], "lm_head.weight": [v, h],
-      "d2t": [v], "t2d": [v],
     ]
     expected[.eagle3]?.merge(own) { $1 }
     expected[.medusa] = Dictionary(
       uniqueKeysWithValues: (0..<3).flatMap {
         [("blocks.\($0).layers.0.weight", [h, h]), ("blocks.\($0).layers.0.bias", [h])]
       })
+    expected[.medusa]?["lm_head.weight"] = [v, h]
     expected[.hydra] = Dictionary(
       uniqueKeysWithValues: (0..<3).flatMap { head in
         ["linear", "res_connection"].flatMap {
@@ -233,6 +235,140 @@ import Testing
       let card = try DrafterCard(folder: path)
       #expect(card?.method == kind.rawValue)
     }
+  }
+
+  /// The servers that load a kind, and of them those that do without being told which.
+  private static let servers: [TrainerKind: [PublicLoader.Server]] = [
+    .eagle: [.vllm, .sglang], .eagle3: [.vllm, .strictVLLM, .sglang],
+    .medusa: [.vllm, .strictVLLM],
+  ]
+
+  @Test(
+    "What is trained loads in vLLM and SGLang, by their own rules, and here",
+    arguments: [TrainerKind.eagle, .eagle3, .medusa], [1, 0.8])
+  func servers(_ kind: TrainerKind, coverage: Double) throws {
+    let path = try export(kind.trainer(tiny.setup(coverage: coverage)))
+    for server in Self.servers[kind] ?? [] {
+      #expect(try PublicLoader(server, folder: path).problems(kind.rawValue) == [], "\(server)")
+    }
+    let drafter = try TrainedDrafter.load(folder: path, target: tiny.model)
+    let tokens = try SafetensorsFile(path: path).tensors["lm_head.weight"]?.shape.first
+    if kind != .eagle {
+      #expect(tokens == (drafter.frequent?.tokens.count ?? TinyTarget.vocabularySize))
+    }
+    // Written again it is the same; for an older vLLM without what that stops at.
+    for server in [nil, ServedDrafter.Server.vllm] {
+      let again = folder.file("again-\(server?.rawValue ?? "all")")
+      try ServedDrafter.write(drafter, for: server, target: tiny.model, to: again)
+      let loader = PublicLoader.Server.strictVLLM
+      if server != nil {
+        #expect(try PublicLoader(loader, folder: again).problems(kind.rawValue) == [])
+      } else {
+        let files = try [path, again].map(SafetensorsFile.init(path:))
+        #expect(files[0].tensors.mapValues(\.shape) == files[1].tensors.mapValues(\.shape))
+      }
+      _ = try TrainedDrafter.load(folder: again, target: tiny.model)
+    }
+  }
+
+  @Test(
+    "Folders of before lack what servers need, and are written so that they have it",
+    arguments: [TrainerKind.eagle, .eagle3, .medusa], [1, 0.8])
+  func older(_ kind: TrainerKind, coverage: Double) throws {
+    let path = try export(kind.trainer(tiny.setup(coverage: coverage)))
+    let tokens = try TrainedDrafter.load(folder: path, target: tiny.model).frequent?.tokens.sorted()
+    let old = folder.file("old")
+    try FileManager.default.copyItem(atPath: path, toPath: old)
+    let file = try SafetensorsFile(path: path)
+    var tensors = file.tensors.values.filter {
+      !["fc.bias", "token_map"].contains($0.name)
+        && !(kind == .medusa && $0.name == "lm_head.weight")
+    }
+    let shift = TensorInfo(name: "d2t", type: .i64, shape: [TinyTarget.vocabularySize])
+    let isWhole = kind == .eagle3 && tokens == nil
+    if isWhole { tensors.append(shift) }
+    let writer = try SafetensorsWriter(path: "\(old)/model.safetensors", tensors: tensors)
+    for info in tensors where info != shift {
+      try writer.append(bytes: file.data(of: info.name), to: info.name)
+    }
+    if isWhole {
+      try writer.append([Int64](repeating: 0, count: TinyTarget.vocabularySize), to: "d2t")
+    }
+    try writer.finish()
+    let json = try Data(contentsOf: URL(fileURLWithPath: "\(path)/config.json"))
+    var configuration = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
+    configuration["truncated_vocab_size"] = nil
+    if kind == .eagle { configuration["architectures"] = ["LlamaForCausalLMEagle"] }
+    try JSONSerialization.data(withJSONObject: configuration)
+      .write(to: URL(fileURLWithPath: "\(old)/config.json"))
+
+    func problems(_ folder: String) throws -> [String] {
+      try (Self.servers[kind] ?? []).flatMap {
+        try PublicLoader($0, folder: folder).problems(kind.rawValue)
+      }
+    }
+    switch kind {
+    case .eagle:
+      let found = try problems(old)
+      #expect(
+        found == [
+          "architectures [\"LlamaForCausalLMEagle\"] are not supported",
+          "fc.bias is not initialized",
+        ])
+    case .medusa: #expect(try problems(old).contains("lm_head.weight is not initialized"))
+    default: #expect(try problems(old).contains("there is no parameter d2t") == isWhole)
+    }
+    let drafter = try TrainedDrafter.load(folder: old, target: tiny.model)
+    try ServedDrafter.write(drafter, target: tiny.model, to: folder.file("new"))
+    #expect(try problems(folder.file("new")) == [])
+    let written = try SafetensorsFile(path: folder.file("new"))
+    for name in ["fc.bias", "lm_head.weight", "token_map"] where file.tensors[name] != nil {
+      let (before, after) = (try file.data(of: name), try written.data(of: name))
+      #expect(before.elementsEqual(after), "\(name)")
+    }
+    #expect(throws: TrainingError.self, "a folder that has a drafter") {
+      try ServedDrafter.write(drafter, target: tiny.model, to: folder.file("new"))
+    }
+  }
+
+  @Test("Hydra's heads, which no server has a class for, are refused by name")
+  func noServer() throws {
+    let path = try export(TrainerKind.hydra.trainer(tiny.setup()))
+    let drafter = try TrainedDrafter.load(folder: path, target: tiny.model)
+    let error = #expect(throws: TrainingError.self) {
+      try ServedDrafter.write(drafter, target: tiny.model, to: folder.file("new"))
+    }
+    #expect("\(String(describing: error))".contains("eagle, eagle3, medusa, tiny-lm, found hydra"))
+    #expect(!folder.names.contains("new"))
+  }
+
+  @Test(
+    "A shipped drafter is written for SGLang", .enabled(if: DataModels.isCached))
+  func shippedForSGLang() async throws {
+    let model = try await DataModels.smol.value
+    let drafter = try #require(try model.trainedDrafter(method: "eagle"))
+    try ServedDrafter.write(drafter, target: model.transformer, to: folder.file("eagle"))
+    for server in [PublicLoader.Server.vllm, .sglang] {
+      let loader = try PublicLoader(server, folder: folder.file("eagle"))
+      #expect(loader.problems("eagle") == [])
+    }
+    // It is found here by its card, which came along.
+    let written = try model.trainedDrafter(folder: folder.file("eagle"))
+    #expect(written.method == "eagle" && written.card == drafter.card)
+    #expect(written.frequent?.tokens == drafter.frequent?.tokens)
+  }
+
+  @Test(
+    "Shipped EAGLE drafters are vLLM's as they are; SGLang wants a bias",
+    arguments: ["SmolLM2-135M", "Qwen2.5-Coder-1.5B"])
+  func shipped(_ target: String) throws {
+    let shelf = try #require(TrainedDrafterShelf.shipped)
+    let path = "\(shelf)/\(target)/eagle"
+    for server in [PublicLoader.Server.vllm, .strictVLLM] {
+      #expect(try PublicLoader(server, folder: path).problems("eagle") == [])
+    }
+    #expect(
+      try PublicLoader(.sglang, folder: path).problems("eagle") == ["fc.bias is not initialized"])
   }
 
   /// Whether two lists of numbers are nearly the same, as measured by their length.

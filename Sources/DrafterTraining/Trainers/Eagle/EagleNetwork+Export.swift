@@ -8,7 +8,7 @@ extension EagleNetwork {
     _ version: EagleVersion, _ shape: BlockShape, target: ModelConfiguration
   ) -> [String: any Sendable] {
     [
-      "architectures": [EagleLayout.architecture(of: version)],
+      "architectures": EagleLayout.architectures(of: version),
       "model_type": "llama",
       "hidden_act": "silu",
       "hidden_size": shape.hidden,
@@ -28,17 +28,21 @@ extension EagleNetwork {
 }
 
 extension Eagle1Network {
+  /// With a fusion bias of zeros, which SGLang would draw at random if the file had none.
   func export(_ setup: StateTraining) -> DrafterExport {
     var configuration = configuration(
       .eagle1, block.shape, target: setup.target.model.configuration)
     configuration["bias"] = false
+    let bias = EagleLayout.name(of: .fusionBias, in: .eagle1)
     return DrafterExport(
-      method: method, configuration: configuration, weights: exportedWeights(), cut: setup.cut)
+      method: method, configuration: configuration,
+      weights: exportedWeights() + [(bias, Tensor(shape: [block.shape.hidden]))], cut: setup.cut)
   }
 }
 
 extension Eagle3Network {
-  /// With the rows of the target's output matrix that the drafter uses, and which tokens they are.
+  /// With the rows of the target's output matrix that the drafter uses, and which tokens they are
+  /// where they are not all: vLLM has no place for tables that say nothing.
   func export(_ setup: StateTraining) throws -> DrafterExport {
     func name(_ tensor: EagleTensor) -> String { EagleLayout.name(of: tensor, in: .eagle3) }
     let tokens = setup.cut.tokens
@@ -49,17 +53,19 @@ extension Eagle3Network {
     return DrafterExport(
       method: method, configuration: configuration,
       weights: exportedWeights() + [(name(.head), try setup.target.head(setup.cut))],
-      tables: [
-        (
-          TensorInfo(name: name(.draftToTarget), type: .i64, shape: [tokens.count]),
-          tokens.enumerated().map { Int64($1) - Int64($0) }
-        ),
-        (
-          TensorInfo(
-            name: name(.targetToDraft), type: .bool, shape: [setup.cut.vocabularySize]),
-          setup.cut.places.map { $0 < 0 ? 0 : 1 }
-        ),
-      ], cut: setup.cut)
+      tables: setup.cut.isWhole
+        ? []
+        : [
+          (
+            TensorInfo(name: name(.draftToTarget), type: .i64, shape: [tokens.count]),
+            tokens.enumerated().map { Int64($1) - Int64($0) }
+          ),
+          (
+            TensorInfo(
+              name: name(.targetToDraft), type: .bool, shape: [setup.cut.vocabularySize]),
+            setup.cut.places.map { $0 < 0 ? 0 : 1 }
+          ),
+        ], cut: setup.cut)
   }
 }
 

@@ -1,5 +1,6 @@
 import Drafters
 import LanguageModels
+import ModelFiles
 
 /// Medusa's heads (2401.10774): residual blocks on the target's final state, for each token further
 /// ahead its own, then the target's output matrix.
@@ -42,16 +43,17 @@ struct MedusaNetwork: StateNetwork {
     }
   }
 
-  /// vLLM's layout, without the output matrices, which are the target's.
-  func export(_ setup: StateTraining) -> DrafterExport {
-    let hidden = setup.target.hiddenSize
+  /// vLLM's layout, with the rows of the target's output matrix that all heads use.
+  func export(_ setup: StateTraining) throws -> DrafterExport {
+    let (hidden, cut) = (setup.target.hiddenSize, setup.cut)
     return DrafterExport(
       method: method,
       configuration: [
         "architectures": ["MedusaModel"],
         "model_type": "medusa",
         "hidden_size": hidden,
-        "vocab_size": setup.target.model.vocabularySize,
+        "vocab_size": cut.vocabularySize,
+        "truncated_vocab_size": cut.tokens.count,
         "num_heads": heads.count,
         "num_hidden_layers": heads[0].count,
         "medusa_num_heads": heads.count,
@@ -60,6 +62,15 @@ struct MedusaNetwork: StateNetwork {
         "original_lm_head": true,
         "torch_dtype": "bfloat16",
       ],
-      weights: heads.flatMap { $0.flatMap { $0.exported(columns: scales) } }, cut: setup.cut)
+      weights: heads.flatMap { $0.flatMap { $0.exported(columns: scales) } },
+      copies: [(MedusaLayout.targetOutput, try setup.target.head(cut))],
+      tables: cut.isWhole
+        ? []
+        : [
+          (
+            TensorInfo(name: MedusaLayout().tokenMap, type: .i64, shape: [cut.tokens.count]),
+            cut.tokens.map(Int64.init)
+          )
+        ], cut: cut)
   }
 }
