@@ -123,7 +123,8 @@ let package = Package(
     .testTarget(
       name: "DrafterTrainingTests",
       dependencies: library + [
-        "AnsweringServer", "ChatEndpoints", "DrafterTraining", "Plotting", "TrainingKernels",
+        "AnsweringServer", "ChatEndpoints", "DrafterTraining", "NunchiDrafters", "Plotting",
+        "TrainingKernels",
       ],
       resources: [.copy("Goldens")], swiftSettings: strict),
     .testTarget(

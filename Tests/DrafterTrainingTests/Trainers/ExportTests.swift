@@ -2,6 +2,7 @@ import Foundation
 import LanguageModels
 import ModelFiles
 import Nunchi
+import NunchiDrafters
 import Speculation
 import Testing
 
