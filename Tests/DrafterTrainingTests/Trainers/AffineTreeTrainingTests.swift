@@ -88,6 +88,13 @@ private let provenance = Provenance(
       path: folder.file("alignment.safetensors"), draft: draft.model.hiddenSize,
       target: TinyTarget.hidden, pool: tiny.model.pool)
     #expect(map.normalises == layerNorm && map.hasBias)
+    // The rows that there are, fewer than may be used.
+    var used = 0
+    try setup.training.forEachBatch(seed: 0, rows: 160) {
+      used += $0.answerRows.count
+      return true
+    }
+    #expect(used > 0 && used < configuration.rows && map.origin.rows == used)
     let pairs = try PairedStates(draft: draft.model, target: setup.target, contextLength: 160)
     var (sum, count) = (0.0, 0)
     try setup.forEachValidationBatch { batch in
