@@ -81,6 +81,9 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
   public private(set) var finishReason: FinishReason?
   /// Asked before each forward pass; when it says true, `CancellationError` is thrown.
   public var isCancelled: () -> Bool = { false }
+  /// Told, before each part of a prompt that is computed in several, how many of its tokens are
+  /// computed and how many are to be.
+  public var promptProgress: (_ computed: Int, _ total: Int) -> Void = { _, _ in }
 
   private var setup: GenerationSetup?
   private var sampler = Sampler(.greedy)
@@ -100,7 +103,7 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
   }
 
   /// Rows of one prompt pass: bounds the memory of activations, and how long a cancellation waits.
-  static var promptChunk: Int { 512 }
+  static var promptChunk: Int { 256 }
 
   /// - Parameter capacity: the most tokens of a sequence that the cache holds.
   public init(target: Target, capacity: Int) throws {
@@ -154,7 +157,15 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
 
     try composer.begin(prompt: prompt)
     trace.draftSeconds = watch.lap()
-    let first = try computePrompt(prompt, from: common, &trace)
+    let first: Int32
+    do {
+      first = try computePrompt(prompt, from: common, &trace)
+    } catch let error as CancellationError {
+      // What was computed is told, and stays in the cache.
+      trace.promptTokens = tokens.count - common
+      traces.append(trace)
+      throw error
+    }
 
     self.setup = setup
     if setup.limits.maxTokens == 0 {
@@ -346,9 +357,11 @@ public final class SpeculativeGenerator<Target: LanguageModel> {
   ) throws -> Int32 {
     let observing = composer.observing
     var watch = Stopwatch()
+    let (first, total) = (start, prompt.count - start)
     var start = start
     while true {
       try checkCancellation()
+      if total > Self.promptChunk { promptProgress(start - first, total) }
       let end = min(start + Self.promptChunk, prompt.count)
       let chunk = Array(prompt[start..<end])
       let output = try target.forward(

@@ -130,11 +130,19 @@ private func oracle(_ count: Int, draftLength: Int = 5, _ limits: GenerationLimi
   func longPrompt() throws {
     let long = (0..<1300).map { Int32($0 * 7 % 12) }
     let generator = try SpeculativeGenerator(target: target, capacity: 2000)
+    var told: [(Int, Int)] = []
+    generator.promptProgress = { told.append(($0, $1)) }
     let setup = GenerationSetup(limits: GenerationLimits(maxTokens: 1))
     #expect(try generate(generator, prompt: long, setup: setup).faults == [])
-    #expect(generator.cache.passes == 3)
+    #expect(told.count > 1 && generator.cache.passes == told.count)
+    #expect(told.first?.0 == 0 && zip(told, told.dropFirst()).allSatisfy { $0.0 < $1.0 })
+    #expect(told.allSatisfy { $0.0 < long.count && $0.1 == long.count })
     let logits = target.logits(after: long)
     #expect(generator.tokens.last == Int32(try #require(logits.firstIndex(of: logits.max()!))))
+    // What is in the cache is not computed again; a short prompt tells nothing.
+    told = []
+    _ = try generate(generator, prompt: long + [1, 2], setup: setup)
+    #expect(told.isEmpty)
   }
 
   @Test("a cancelled generation throws, and the generator can begin again")
@@ -149,6 +157,18 @@ private func oracle(_ count: Int, draftLength: Int = 5, _ limits: GenerationLimi
     _ = try generator.next()
     generator.isCancelled = { true }
     #expect(throws: CancellationError.self) { try generator.next() }
+    generator.isCancelled = { false }
+    // A long prompt that is cancelled halfway tells what was computed of it.
+    var asked = 0
+    generator.isCancelled = {
+      asked += 1
+      return asked > 1
+    }
+    let long = (0..<400).map { Int32($0 * 7 % 12) }
+    #expect(throws: CancellationError.self) { try generator.begin(prompt: long, setup: setup) }
+    let statistics = SpeculationStatistics(generator.traces)
+    #expect((1..<long.count).contains(statistics.promptTokens))
+    #expect(statistics.tokens == 0 && statistics.promptSeconds > 0)
     generator.isCancelled = { false }
     let again = try generate(generator, prompt: prompt, setup: setup)
     #expect(again.output == (try plain(10)))
