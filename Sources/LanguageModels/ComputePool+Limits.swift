@@ -14,4 +14,12 @@ extension ComputePool {
 
   /// The instruction set that the kernels use: `portable`, `avx2`, `avx512` or `avx512-vnni`.
   public static var instructionSet: String { String(cString: nk_isa_name(nk_isa_current())) }
+
+  /// Tells builds apart whose kernels take different times.
+  public static var kernelsVersion: String {
+    String(cString: nk_version()) + (kernelsAreOptimized ? "" : " unoptimized")
+  }
+
+  /// Whether the compiler optimised the kernels, as release builds do.
+  public static var kernelsAreOptimized: Bool { nk_is_optimized() }
 }

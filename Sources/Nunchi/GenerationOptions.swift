@@ -17,6 +17,9 @@ public struct GenerationOptions: Sendable {
   public var stop: [String]
   /// Whether to go on after tokens that end a text or turn. For measurements only.
   public var ignoresEndOfText: Bool
+  /// Told, before each part of a prompt that is computed in several, how many of its tokens are
+  /// computed and how many are to be. Called on the generation's thread.
+  public var promptProgress: @Sendable (_ computed: Int, _ total: Int) -> Void = { _, _ in }
 
   public init(
     drafter: DrafterChoice = .auto, draftLength: Int? = nil,
@@ -30,6 +33,26 @@ public struct GenerationOptions: Sendable {
     self.maxTokens = maxTokens
     self.stop = stop
     self.ignoresEndOfText = ignoresEndOfText
+  }
+
+  /// The most probable token, always: what `GenerationOptions()` does, by name.
+  public static let greedy = GenerationOptions()
+
+  /// Draws tokens at random, by their probabilities.
+  ///
+  ///     try await model.respond(to: "Why?", options: .sampling(temperature: 0.8))
+  ///
+  /// - Parameters: as those of `SamplingParameters` and `GenerationOptions`.
+  /// - Throws: `SamplingError.invalidParameter` naming the first parameter out of range.
+  public static func sampling(
+    temperature: Double = 1, topK: Int = 0, topP: Double = 1, minP: Double = 0,
+    repetitionPenalty: Double = 1, seed: UInt64? = nil, maxTokens: Int? = 256
+  ) throws -> GenerationOptions {
+    GenerationOptions(
+      sampling: try SamplingParameters(
+        temperature: temperature, topK: topK, topP: topP, minP: minP,
+        repetitionPenalty: repetitionPenalty, seed: seed),
+      maxTokens: maxTokens)
   }
 
   /// The same in terms of tokens.

@@ -10,10 +10,7 @@ extension Model {
   public func tokens(
     of messages: [ChatMessage], addGenerationPrompt: Bool = true
   ) throws -> [Int32] {
-    guard let template = tokenizer.chatTemplate else {
-      throw NunchiError.noChatTemplate(
-        model: name, reason: tokenizer.chatTemplateError.map { "\($0)" } ?? "none")
-    }
+    let template = try chatTemplate
     var variables: [String: TemplateValue] = [:]
     if let token = tokenizer.bosToken {
       variables["bos_token"] = .string(tokenizer.piece(of: token))
@@ -24,5 +21,17 @@ extension Model {
     let text = try template.render(
       messages: messages, addGenerationPrompt: addGenerationPrompt, variables: variables)
     return tokenizer.encode(text, addSpecial: false)
+  }
+
+  /// How the model's messages are written.
+  /// - Throws: `NunchiError.noChatTemplate`.
+  var chatTemplate: ChatTemplate {
+    get throws {
+      guard let template = tokenizer.chatTemplate else {
+        throw NunchiError.noChatTemplate(
+          model: name, reason: tokenizer.chatTemplateError.map { "\($0)" } ?? "none")
+      }
+      return template
+    }
   }
 }

@@ -9,120 +9,100 @@ extension Model {
   ///
   /// Measured once, which takes a second, or about 140 passes over one row if that is longer, and
   /// then kept in the cache folder by the model file's checksum, the threads, the CPU, its
-  /// instruction set and the program: another build may have other kernels. What was measured beside other work is measured again the next time, and the
-  /// quicker of each counts.
+  /// instruction set and the kernels' version, for all programs. What decoding sees corrects it
+  /// there.
   /// - Throws: `LanguageModelError` when memory is short.
   public func verificationCosts() throws -> VerificationCosts {
     try costs.withLock { known in
-      if let known { return known }
+      if let known { return known.costs }
       let store = CostStore(model: self)
       let stored = store.read()
-      if let stored, stored.isQuiet {
-        known = stored.costs
-        return stored.costs
-      }
-      let (measured, isQuiet) = try measuredCosts()
-      let found = isQuiet ? measured : try stored?.costs.quickest(measured) ?? measured
-      store.write(found, isQuiet: isQuiet)
-      known = found
-      return found
+      let costs = try stored ?? VerificationCosts.measure(transformer)
+      if stored == nil { store.write(costs) }
+      known = KnownCosts(costs: costs, store: store)
+      return costs
     }
   }
 
-  /// Measures, and tells whether the model's threads had their cores to themselves.
-  private func measuredCosts() throws -> (VerificationCosts, isQuiet: Bool) {
-    func processSeconds() -> Double {
-      var time = timespec()
-      clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-      return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-    }
-    let threads = min(transformer.pool.threads, ProcessInfo.processInfo.activeProcessorCount)
-    let start = processSeconds()
-    var watch = Stopwatch()
-    let costs = try VerificationCosts.measure(transformer)
-    let share = (processSeconds() - start) / (watch.lap() * Double(threads))
-    return (costs, share > Self.quietShare)
-  }
-
-  /// The share of its threads' time that a measurement computes where nothing disturbs it.
-  private static let quietShare = 0.9
-}
-
-extension VerificationCosts {
-  /// For each number of rows the quicker of two measurements of the same ones.
-  fileprivate func quickest(_ other: VerificationCosts) throws -> VerificationCosts {
-    guard points.map(\.rows) == other.points.map(\.rows) else { return other }
-    return try VerificationCosts(
-      points: zip(points, other.points).map { $0.seconds < $1.seconds ? $0 : $1 })
-  }
-}
-
-extension Model {
   /// `verificationCosts()` if they have been asked for.
-  public var knownCosts: VerificationCosts? { costs.withLock { $0 } }
+  public var knownCosts: VerificationCosts? { costs.withLock { $0?.costs } }
+
+  /// Corrects what is kept for later starts, by what a controller has seen. This process goes on
+  /// with what it knows: its controllers follow by themselves.
+  /// - Parameter steps: of the generation that has just ended; few say little.
+  func refineCosts(by controller: SpeedController, steps: Int) {
+    guard steps >= Self.refiningSteps, let seen = try? controller.seenCosts else { return }
+    costs.withLock { known in
+      let now = ContinuousClock.now
+      guard let found = known, found.refined.map({ now - $0 > Self.refiningPause }) ?? true
+      else { return }
+      known?.refined = now
+      guard let refined = try? (found.store.read() ?? found.costs).refined(by: seen) else { return }
+      found.store.write(refined)
+    }
+  }
+
+  private static let refiningSteps = 16
+  /// A program of many short generations writes no oftener.
+  private static let refiningPause = Duration.seconds(10)
+}
+
+/// What passes cost, and where it is kept.
+struct KnownCosts {
+  let costs: VerificationCosts
+  let store: CostStore
+  /// When what is kept was last refined.
+  var refined: ContinuousClock.Instant?
 }
 
 /// Where measured costs are kept. A file that cannot be read is measured anew, and one that
-/// cannot be written does without: the figures are worth a second.
-private struct CostStore {
-  private struct Content: Codable {
-    var version = 4
+/// cannot be written does without: the figures are worth a second. Of two processes that write at
+/// the same time the last one's is kept, whole.
+struct CostStore {
+  private struct Content: Codable, Equatable {
+    var version = 5
     var model: String
     var checksum: String
     var threads: Int
     var cpu: String
     var instructionSet: String
-    /// The program's size and time of change.
-    var build: String
-    /// Whether nothing else ran on the cores meanwhile.
-    var isQuiet: Bool
-    var costs: [VerificationCosts.Point]
+    var kernels: String
+    var costs: [VerificationCosts.Point] = []
+
+    /// All that must agree, in one text.
+    var key: String { "\(version) \(checksum) \(threads) \(cpu) \(instructionSet) \(kernels)" }
   }
 
   private let content: Content
-  private let path: String
+  let path: String
 
-  init(model: Model) {
-    let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
+  init(
+    model: Model, folder: String = ModelCache.standard().folder,
+    kernels: String = ComputePool.kernelsVersion
+  ) {
     content = Content(
       model: model.name, checksum: sampledChecksum(of: model.file),
       threads: model.transformer.pool.threads, cpu: Self.cpuName,
-      instructionSet: ComputePool.instructionSet, build: Self.build(of: program), isQuiet: false,
-      costs: [])
-    let key = Checksum64(
-      "\(content.checksum) \(content.threads) \(content.cpu) \(content.instructionSet) \(program)"
-        .utf8)
-    path = "\(ModelCache.standard().folder)/costs/\(key).json"
+      instructionSet: ComputePool.instructionSet, kernels: kernels)
+    path = "\(folder)/costs/\(Checksum64(content.key.utf8)).json"
   }
 
-  func read() -> (costs: VerificationCosts, isQuiet: Bool)? {
+  func read() -> VerificationCosts? {
     guard let data = FileManager.default.contents(atPath: path),
-      let found = try? JSONDecoder().decode(Content.self, from: data),
-      found.version == content.version, found.checksum == content.checksum,
-      found.threads == content.threads, found.cpu == content.cpu,
-      found.instructionSet == content.instructionSet, found.build == content.build
+      let found = try? JSONDecoder().decode(Content.self, from: data), found.key == content.key
     else { return nil }
-    return (try? VerificationCosts(points: found.costs)).map { ($0, found.isQuiet) }
+    return try? VerificationCosts(points: found.costs)
   }
 
-  func write(_ costs: VerificationCosts, isQuiet: Bool) {
+  func write(_ costs: VerificationCosts) {
     var content = content
     content.costs = costs.points
-    content.isQuiet = isQuiet
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     let url = URL(fileURLWithPath: path)
     try? FileManager.default.createDirectory(
       at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
     try? encoder.encode(content).write(to: url, options: .atomic)
-  }
-
-  /// A program that is built anew measures anew.
-  private static func build(of program: String) -> String {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: program)
-    let size = (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
-    let changed = (attributes?[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-    return "\(size) \(changed)"
   }
 
   private static var cpuName: String {

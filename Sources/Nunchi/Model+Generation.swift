@@ -23,6 +23,22 @@ extension Model {
     stream(options, continuing: false) { [self] in try tokens(of: messages) }
   }
 
+  /// Answers a message, with the whole answer at once.
+  /// - Throws: `NunchiError.noChatTemplate`, or as `GenerationStream.result()`.
+  public func respond(
+    to prompt: String, options: GenerationOptions = GenerationOptions()
+  ) async throws -> String {
+    try await respond(to: [ChatMessage(role: "user", content: prompt)], options: options)
+  }
+
+  /// Answers messages, with the whole answer at once.
+  /// - Throws: `NunchiError.noChatTemplate`, or as `GenerationStream.result()`.
+  public func respond(
+    to messages: [ChatMessage], options: GenerationOptions = GenerationOptions()
+  ) async throws -> String {
+    try await generate(messages, options: options).result().text
+  }
+
   /// The context that a generation of so many tokens needs; nil stands for a few thousand.
   public func contextLength(prompt: Int, maxTokens: Int?) -> Int {
     let (needed, overflow) = prompt.addingReportingOverflow(max(1, maxTokens ?? 4096))
@@ -38,8 +54,11 @@ extension Model {
       let generator = try TextGenerator(
         model: self,
         contextLength: contextLength(prompt: prompt.count, maxTokens: options.maxTokens))
-      generator.isCancelled = isCancelled
-      try generator.run(prompt: prompt, options: options, continuing: continuing, yield)
+      yield(
+        .finished(
+          try generator.run(
+            prompt: prompt, options: options, continuing: continuing, isCancelled: isCancelled,
+            yield)))
     }
   }
 }

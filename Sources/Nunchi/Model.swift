@@ -13,10 +13,13 @@ public final class Model: Sendable {
   public let name: String
   public let transformer: TransformerModel
   public let tokenizer: Tokenizer
+  /// What in the files, or in how this was built, is not as it should be, a sentence each: an app
+  /// shows it where its users look.
+  public let loadingWarnings: [String]
   /// The GGUF file or the folder.
   let file: String
   /// What passes cost, once it is known.
-  let costs = Mutex<VerificationCosts?>(nil)
+  let costs = Mutex<KnownCosts?>(nil)
   private let fingerprint = Mutex<UInt64?>(nil)
   /// See `fileChecksum()` and `trainedDrafter(folder:)`.
   let checksum = Mutex<String?>(nil)
@@ -52,6 +55,7 @@ public final class Model: Sendable {
       tokenizer = try Tokenizer(folder: folder)
       transformer = try TransformerModel(folder: folder, pool: pool, progress: progress)
     }
+    loadingWarnings = Self.kernelWarnings(areOptimized: ComputePool.kernelsAreOptimized)
   }
 
   /// Loads a model with threads of its own.
@@ -95,6 +99,15 @@ public final class Model: Sendable {
     return try await onThread {
       try Model(name, at: location, pool: pool) { progress(.loading($0)) }
     }
+  }
+
+  static func kernelWarnings(areOptimized: Bool) -> [String] {
+    areOptimized
+      ? []
+      : [
+        "the kernels were built without optimisation, and are some twenty times slower: build with "
+          + "'swift build -c release', or a debug build with '-Xcc -O3'"
+      ]
   }
 
   private static func pool(threads: Int?) throws -> ComputePool {

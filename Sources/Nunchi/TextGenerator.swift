@@ -36,11 +36,15 @@ public final class TextGenerator {
     set { generator.isCancelled = newValue }
   }
 
+  /// The most tokens of a sequence.
+  public var contextLength: Int { generator.capacity }
+
   private let generator: SpeculativeGenerator<TransformerModel>
   /// The drafters of the last generation, and where they belong.
   private var session: (drafters: DraftSession, pool: DraftSessions)?
   private var detokenizer: StreamingDetokenizer
   private var stops: StopStrings
+  private var characters = WholeCharacters()
   private var text = ""
   private var promptTokens = 0
   private var isFinished = true
@@ -74,8 +78,10 @@ public final class TextGenerator {
     adaptation = options.drafter.settings.adaptation
     stops = try StopStrings(options.stop)
     detokenizer = StreamingDetokenizer(tokenizer: model.tokenizer, continuing: continuing)
+    characters = WholeCharacters()
     text = ""
     promptTokens = prompt.count
+    generator.promptProgress = options.promptProgress
     try generator.begin(
       prompt: prompt, setup: options.setup(for: model, session: try takeSession(options)))
     isFinished = false
@@ -101,7 +107,8 @@ public final class TextGenerator {
 
   deinit { putBackSession() }
 
-  /// The text of the next step, which may be empty; nil when the generation has ended.
+  /// The text of the next step, in whole characters; it may be empty. nil when the generation has
+  /// ended.
   public func next() throws -> String? {
     try Self.next([self])[0]
   }
@@ -118,11 +125,25 @@ public final class TextGenerator {
 
   private func take(_ step: [Int32]?) throws -> String {
     let shown = step.map(show) ?? finish("")
-    if isFinished {
-      try suffixStore?.append(Array(generator.output))
-      try adaptation?.save()
-    }
+    if isFinished { try keep() }
     return shown
+  }
+
+  /// Keeps what a generation has taught.
+  private func keep() throws {
+    try suffixStore?.append(Array(generator.output))
+    try adaptation?.save()
+    if case .controlled(let controller) = session?.drafters.draftLength {
+      model.refineCosts(by: controller, steps: generator.traces.count)
+    }
+  }
+
+  /// Ends the generation where it is.
+  /// - Returns: the text that was held back.
+  func end() throws -> String {
+    let rest = finish("")
+    try keep()
+    return rest
   }
 
   private func show(_ new: [Int32]) -> String {
@@ -133,14 +154,13 @@ public final class TextGenerator {
       shown += safe
       if stopped {
         generator.stop(dropping: new.count - 1 - index)
-        isFinished = true
-        text += shown
-        return shown
+        return last(shown)
       }
     }
     if generator.finishReason != nil { return finish(shown) }
-    text += shown
-    return shown
+    let whole = characters.append(shown)
+    text += whole
+    return whole
   }
 
   /// The generation so far.
@@ -152,9 +172,13 @@ public final class TextGenerator {
 
   /// Ends the text: what was held back comes out, as far as no stop string is in it.
   private func finish(_ shown: String) -> String {
-    isFinished = true
     let (safe, stopped) = stops.append(detokenizer.finish())
-    let last = shown + safe + (stopped ? "" : stops.finish())
+    return last(shown + safe + (stopped ? "" : stops.finish()))
+  }
+
+  private func last(_ shown: String) -> String {
+    isFinished = true
+    let last = characters.append(shown) + characters.finish()
     text += last
     return last
   }

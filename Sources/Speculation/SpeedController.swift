@@ -49,6 +49,16 @@ public final class SpeedController {
         / costs.ratio(rows: ratios.count - 1)
   }
 
+  /// `costs` as last seen, at the same numbers of rows.
+  public var seenCosts: VerificationCosts {
+    get throws {
+      try VerificationCosts(
+        points: costs.points.map {
+          VerificationCosts.Point(rows: $0.rows, seconds: rowSeconds * ratio(rows: $0.rows))
+        })
+    }
+  }
+
   /// What a step took.
   func observe(_ trace: StepTrace) {
     // Each sequence of a pass reports its share; a pass of several is seen as often as it has

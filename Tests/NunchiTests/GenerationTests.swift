@@ -3,6 +3,7 @@ import Foundation
 import LanguageModels
 import Sampling
 import Speculation
+import Synchronization
 import Testing
 import Tokenization
 
@@ -123,6 +124,82 @@ private let prompts = [
     let next = try await collect(
       model.generate("Once", options: GenerationOptions(maxTokens: 3)))
     #expect(next.result?.tokens.count == 3)
+  }
+
+  @Test("a task that is cancelled still gets the statistics of what was made")
+  func cancelledTask() async throws {
+    let model = try await TestModels.smol.value
+    let endless = GenerationOptions(drafter: .none, maxTokens: nil, ignoresEndOfText: true)
+    let task = Task {
+      var result: GenerationResult?
+      for try await event in model.generate("Once", options: endless) {
+        switch event {
+        case .text: withUnsafeCurrentTask { $0?.cancel() }
+        case .finished(let found): result = found
+        }
+      }
+      return result
+    }
+    let result = try #require(try await task.value)
+    #expect(result.finishReason == nil && result.statistics.tokens == result.tokens.count)
+    #expect(result.tokens.count >= 1 && result.statistics.promptTokens == result.promptTokens)
+    let asked = Task {
+      withUnsafeCurrentTask { $0?.cancel() }
+      return try await model.respond(to: "Hello", options: endless)
+    }
+    await #expect(throws: CancellationError.self) { try await asked.value }
+  }
+
+  @Test("no piece of a stream ends within a character", arguments: 0..<4 as Range<UInt64>)
+  func wholeCharacters(seed: UInt64) async throws {
+    let model = try await TestModels.smol.value
+    // So hot that tokens are bytes of anything.
+    var options = try GenerationOptions.sampling(temperature: 30, seed: seed, maxTokens: 150)
+    options.ignoresEndOfText = true
+    options.drafter = .none
+    var pieces: [String] = []
+    var text = ""
+    for try await event in model.generate("👩‍👩‍👧‍👧 🇰🇷 각", options: options) {
+      switch event {
+      case .text(let piece): pieces.append(piece)
+      case .finished(let result): text = result.text
+      }
+    }
+    #expect(pieces.count > 20 && !pieces.contains(""))
+    #expect(Array(pieces.joined().utf8) == Array(text.utf8))
+    #expect(pieces.flatMap { Array($0) } == Array(text))
+  }
+
+  @Test("a whole answer is that of the stream, and options have short names")
+  func respond() async throws {
+    let model = try await TestModels.smol.value
+    let messages = [ChatMessage(role: "user", content: "List five fruits.")]
+    let greedy = try await collect(model.generate(messages)).text
+    #expect(try await model.respond(to: "List five fruits.", options: .greedy) == greedy)
+    let sampling = try GenerationOptions(
+      sampling: SamplingParameters(temperature: 0.8, topK: 40, seed: 3), maxTokens: 20)
+    let sampled = try await collect(model.generate(messages, options: sampling)).text
+    #expect(
+      try await model.respond(
+        to: messages, options: .sampling(temperature: 0.8, topK: 40, seed: 3, maxTokens: 20))
+        == sampled)
+    #expect(throws: (any Error).self) { try GenerationOptions.sampling(temperature: -1) }
+  }
+
+  @Test("a long prompt tells how far it is, and a short one nothing")
+  func promptProgress() async throws {
+    let model = try await TestModels.smol.value
+    let told = Mutex<[[Int]]>([])
+    var options = GenerationOptions(drafter: .none, maxTokens: 1)
+    options.promptProgress = { computed, total in told.withLock { $0.append([computed, total]) } }
+    _ = try await model.generate("Short", options: options).result()
+    #expect(told.withLock { $0 }.isEmpty)
+    let long = String(repeating: "a longer prompt ", count: 200)
+    let count = try await model.generate(long, options: options).result().promptTokens
+    let found = told.withLock { $0 }
+    #expect(found.count > 1 && found.first == [0, count])
+    #expect(found.allSatisfy { $0[0] < count && $0[1] == count })
+    #expect(zip(found, found.dropFirst()).allSatisfy { $0[0] < $1[0] })
   }
 
   @Test("bad options are refused before anything is computed")

@@ -27,6 +27,13 @@ bool nk_isa_select(nk_isa isa);
 /// "portable", "avx2", "avx512", "avx512-vnni".
 const char *nk_isa_name(nk_isa isa);
 
+// ---------------------------------------------------------------- build
+
+/// The checksum of the kernels' sources: what was measured with others is told apart by it.
+const char *nk_version(void);
+/// Whether the compiler optimised; without that, kernels are some twenty times slower.
+bool nk_is_optimized(void);
+
 // ---------------------------------------------------------------- threads
 
 /// A pool of `threads` threads, the caller's included. Workers spin a few microseconds for the
