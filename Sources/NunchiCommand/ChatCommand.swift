@@ -1,7 +1,8 @@
 import ArgumentParser
-import Dispatch
 import Foundation
+import ModelFiles
 import Nunchi
+import Speculation
 
 /// `nunchi chat`: a conversation in the terminal.
 struct ChatCommand: AsyncParsableCommand {
@@ -10,16 +11,28 @@ struct ChatCommand: AsyncParsableCommand {
     abstract: "Talk with a model in the terminal.",
     discussion: """
       The conversation keeps its KV cache, so each turn computes only what is new. Control-C ends \
-      an answer, Control-D or /exit the conversation; /reset begins a new one.
+      an answer, Control-D or /exit the conversation; /reset begins a new one. In a terminal the \
+      arrow keys move in the line and among earlier ones.
+
+      \(smallModelHelp)
       """)
 
-  @OptionGroup var target: ModelArguments
+  @Argument(
+    help: ArgumentHelp(
+      "A model's name, the path of a .gguf file, or of a Hugging Face folder.",
+      discussion: "The largest chat model of the catalogue that is fetched, if not given."))
+  var model: String?
+
+  @OptionGroup var computing: ThreadArguments
 
   @Option(help: "A system message: what the model is told before the conversation.")
   var system: String?
 
   @Option(help: "The most tokens of the whole conversation.")
   var context: Int = 4096
+
+  @Flag(help: "Forget the oldest turns when the context is full, in place of an error.")
+  var dropOldest = false
 
   @OptionGroup var generation: GenerationArguments
 
@@ -31,42 +44,75 @@ struct ChatCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let model = try target.load()
-    let options = try generation.options(for: model)
-    var session = try ChatSession(model: model, system: system, contextLength: context)
+    let model = try loadModel(model ?? Self.largestFetchedModel(), threads: computing.threads)
+    var options = try generation.options(for: model)
+    let bar = PromptBar()
+    options.promptProgress = bar.update
+    let session = try ChatSession(
+      model: model, system: system, contextLength: context,
+      fullContext: dropOldest ? .dropsOldestTurns : .fails)
     let interrupt = Interrupt()
     let isTerminal = isatty(STDIN_FILENO) == 1
     var lines = InputLines()
+    let editor = LineEditor(prompt: "> ")
+    let mode = editor?.mode
+    var hasFailed = false
     while true {
-      if isTerminal { writeErrorText("> ") }
-      guard let line = try lines.next() else { break }
+      interrupt.reset { number in
+        mode?.leave()
+        Foundation.exit(128 + number)
+      }
+      if isTerminal, editor == nil { writeErrorText("> ") }
+      guard let line = try editor.map({ $0.readLine() }) ?? lines.next() else { break }
       let text = line.trimmingCharacters(in: .whitespaces)
       switch text {
       case "": continue
       case "/exit": return
       case "/reset":
-        session = try ChatSession(model: model, system: system, contextLength: context)
+        session.reset()
         continue
       default: break
       }
-      interrupt.reset()
+      let stream = session.send(text, options: options)
+      interrupt.reset { _ in stream.cancel() }
       do {
-        try await answer(session.send(text, options: options), interrupt)
+        try await show(stream, bar)
+      } catch SpeculationError.promptTooLong(let tokens, let capacity) {
+        // The conversation is as it was before, and /reset may follow.
+        writeError(
+          "Error: conversation: expected at most \(capacity) tokens, found \(tokens); /reset "
+            + "begins a new one, --drop-oldest forgets the oldest turns")
+        hasFailed = true
       } catch  where isTerminal {
-        writeError("\n\(error)")  // the conversation is as it was before
+        writeError("\n\(error)")
+      }
+    }
+    if hasFailed, !isTerminal { throw ExitCode.failure }
+  }
+
+  private func show(_ stream: GenerationStream, _ bar: PromptBar) async throws {
+    for try await event in stream {
+      bar.clear()
+      switch event {
+      case .text(let new): writeOut(new)
+      case .finished(let result):
+        writeOut("\n")
+        if stats { writeTable([[]] + statisticsTable(result)) }
       }
     }
   }
 
-  private func answer(_ stream: GenerationStream, _ interrupt: Interrupt) async throws {
-    for try await event in stream {
-      if interrupt.came { break }
-      switch event {
-      case .text(let new): writeOut(new)
-      case .finished(let result):
-        if stats { writeTable([[]] + statisticsTable(result)) }
-      }
+  /// The name of the largest chat model in the cache, which the user is told.
+  private static func largestFetchedModel() throws -> String {
+    let cache = ModelCache.standard()
+    let fetched = try ModelCatalogue.standard().entries(inCategory: "chat").compactMap { entry in
+      let attributes = try? FileManager.default.attributesOfItem(atPath: cache.path(of: entry))
+      return (attributes?[.size] as? Int).map { (name: entry.name, size: $0) }
     }
-    writeOut("\n")
+    guard let largest = fetched.max(by: { $0.size < $1.size }) else {
+      throw CommandError.noChatModel
+    }
+    writeError("\(largest.name), the largest chat model that is fetched")
+    return largest.name
   }
 }

@@ -11,10 +11,13 @@ struct GenerateCommand: AsyncParsableCommand {
     abstract: "Continue a text, or answer a question.",
     discussion: """
       Without --chat the model continues the prompt as it is; with --chat the prompt is a user's \
-      message, written as the model's chat template says.
+      message, written as the model's chat template says. Control-C ends the text, with its \
+      statistics or JSON.
+
+      \(smallModelHelp)
 
       Examples:
-        nunchi generate SmolLM2-135M --chat "Why is the sky blue?" --stats
+        nunchi generate SmolLM2-135M --chat "What is photosynthesis?" --stats
         nunchi generate SmolLM2-135M --chat --file letter.txt --drafter prompt-lookup
         nunchi generate Qwen2.5-Coder-1.5B "def fibonacci(n):" --draft-model Qwen2.5-Coder-0.5B
       """)
@@ -61,6 +64,8 @@ struct GenerateCommand: AsyncParsableCommand {
     let model = try target.load()
     var options = try generation.options(for: model)
     options.ignoresEndOfText = ignoreEnd
+    let bar = PromptBar()
+    options.promptProgress = bar.update
     let stream: GenerationStream
     if chat || system != nil {
       var messages = [ChatMessage(role: "user", content: text)]
@@ -69,7 +74,9 @@ struct GenerateCommand: AsyncParsableCommand {
     } else {
       stream = model.generate(text, options: options)
     }
+    let interrupt = Interrupt { _ in stream.cancel() }
     for try await event in stream {
+      bar.clear()
       switch event {
       case .text(let new):
         if !json { writeOut(new) }
@@ -85,6 +92,7 @@ struct GenerateCommand: AsyncParsableCommand {
             TraceFile.Header(model: model, options: options, costs: model.knownCosts),
             result.traces, to: trace)
         }
+        if result.finishReason == nil { throw interrupt.exitCode }
       }
     }
   }

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 extension CommandTests {
@@ -61,13 +62,58 @@ extension CommandTests {
       #expect(prompts.last?.contains("(0 cached)") == false)
     }
 
-    @Test("a conversation longer than its context ends with one error")
+    @Test("a conversation longer than its context is one error a line, and /reset goes on")
     func context() async throws {
+      let arguments = Self.arguments + ["--context", "64", "--system", "Be brief."]
+      let greeting = "Hello\n"
+      let alone = try await nunchi(arguments, input: greeting.utf8)
+      #expect(alone.code == 0 && alone.errors == "")
+      let long = String(repeating: "Tell me of the sea and of the sky. ", count: 10) + "\n"
       let run = try await nunchi(
-        Self.arguments + ["--context", "16"], input: "Tell me of the sea and of the sky.\n".utf8)
+        arguments, input: (long + long + "/reset\n" + greeting).utf8)
       #expect(run.code == 1)
-      #expect(run.errors.hasPrefix("Error: "))
-      #expect(run.errors.split(separator: "\n").count == 1)
+      #expect(run.output == alone.output)
+      let errors = run.errors.split(separator: "\n")
+      #expect(errors.count == 2)
+      for error in errors {
+        #expect(error.hasPrefix("Error: conversation: expected at most 64 tokens, found "))
+        #expect(error.contains("/reset") && error.contains("--drop-oldest"))
+      }
+    }
+
+    @Test("--drop-oldest forgets the oldest turns, and the conversation goes on")
+    func dropOldest() async throws {
+      let input = String(repeating: "Tell me of the sea.\n", count: 8)
+      let arguments = Self.arguments + ["--context", "100"]
+      let full = try await nunchi(arguments, input: input.utf8)
+      #expect(full.code == 1)
+      let dropping = try await nunchi(arguments + ["--drop-oldest"], input: input.utf8)
+      #expect(dropping.code == 0 && dropping.errors == "")
+    }
+
+    @Test("without a model's name the largest chat model in the cache is taken, which is told")
+    func largestModel() async throws {
+      let path = try await nunchi(["models", "path", CommandTests.model]).output
+        .trimmingCharacters(in: .whitespacesAndNewlines)
+      try await withTemporaryFolder { cache in
+        let models = cache.appendingPathComponent("models")
+        let environment = ["NUNCHI_CACHE": cache.path]
+        let none = try await nunchi(["chat"], input: "Hello\n".utf8, environment: environment)
+        #expect(none.code == 1)
+        #expect(none.errors.contains("nunchi models fetch SmolLM2-135M"))
+        try FileManager.default.createDirectory(at: models, withIntermediateDirectories: true)
+        try FileManager.default.linkItem(
+          at: URL(fileURLWithPath: path),
+          to: models.appendingPathComponent((path as NSString).lastPathComponent))
+        let options = ["--max-tokens", "12", "--drafter", "none"]
+        let found = try await nunchi(
+          ["chat"] + options, input: "Hello\n".utf8, environment: environment)
+        #expect(found.code == 0)
+        #expect(found.errors == "\(CommandTests.model), the largest chat model that is fetched\n")
+        let named = try await nunchi(
+          ["chat", CommandTests.model] + options, input: "Hello\n".utf8)
+        #expect(found.output == named.output && named.errors == "")
+      }
     }
   }
 }

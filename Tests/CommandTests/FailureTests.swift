@@ -94,6 +94,7 @@ extension CommandTests {
           ["chat", CommandTests.model, "--context", "1"], "--context: expected 16 or more, found 1"
         ),
         (["demo", "--max-tokens", "1"], "--max-tokens: expected 2 or more, found 1"),
+        (["demo", "--rounds", "0"], "--rounds: expected 1 to 100, found 0"),
         (["bench", "speed", CommandTests.model, "--verify", "1,x"], "'1,x' is invalid"),
         (["bench", "speed", CommandTests.model, "-p", "0"], "-p: expected 1 to"),
         (["bench", "speed", CommandTests.model, "--rounds", "0"], "--rounds: expected 1 to"),

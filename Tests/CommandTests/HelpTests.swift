@@ -76,10 +76,15 @@ extension CommandTests {
         OVERVIEW: Continue a text, or answer a question.
 
         Without --chat the model continues the prompt as it is; with --chat the prompt
-        is a user's message, written as the model's chat template says.
+        is a user's message, written as the model's chat template says. Control-C ends
+        the text, with its statistics or JSON.
+
+        SmolLM2-135M is for first steps, tests and measurements: it is quick, and
+        answers simple questions, but its facts are often wrong. Qwen2.5-Coder-1.5B
+        answers better.
 
         Examples:
-          nunchi generate SmolLM2-135M --chat "Why is the sky blue?" --stats
+          nunchi generate SmolLM2-135M --chat "What is photosynthesis?" --stats
           nunchi generate SmolLM2-135M --chat --file letter.txt --drafter prompt-lookup
           nunchi generate Qwen2.5-Coder-1.5B "def fibonacci(n):" --draft-model
         Qwen2.5-Coder-0.5B
@@ -182,11 +187,15 @@ extension CommandTests {
     @Test(
       "the help of every other subcommand has an overview and names its options",
       arguments: [
-        (["demo"], ["--model", "--draft-model", "--threads", "--max-tokens", "--json"]),
+        (
+          ["demo"],
+          ["--model", "--draft-model", "--threads", "--max-tokens", "--rounds", "--json"]
+        ),
         (
           ["chat"],
           [
-            "<model>", "--system", "--context", "--drafter", "--draft-model", "--draft-length",
+            "<model>", "--system", "--context", "--drop-oldest", "--drafter", "--draft-model",
+            "--draft-length",
             "--draft-tree", "--rule", "--temperature", "--top-k", "--top-p", "--min-p",
             "--repetition-penalty", "--seed", "--max-tokens", "--stop", "--stats", "--threads",
           ]

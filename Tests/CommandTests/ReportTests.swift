@@ -191,7 +191,10 @@ extension CommandTests {
         struct Row: Decodable {
           var name: String
           var tokens: Int
+          var rounds: Int
           var speedup: Double
+          var lowestSpeedup: Double
+          var highestSpeedup: Double
           var acceptanceLength: Double
           var outputIdentical: Bool
         }
@@ -199,7 +202,7 @@ extension CommandTests {
         var drafter: String
         var rows: [Row]
       }
-      let run = try await nunchi(["demo", "--json", "--max-tokens", "16"])
+      let run = try await nunchi(["demo", "--json", "--max-tokens", "16", "--rounds", "2"])
       #expect(run.code == 0)
       #expect(run.errors == "")
       let report = try run.json(Report.self)
@@ -208,7 +211,8 @@ extension CommandTests {
       for row in report.rows {
         #expect(row.outputIdentical)
         #expect((2...16).contains(row.tokens))
-        #expect(row.speedup > 0)
+        #expect(row.rounds == 2 && row.lowestSpeedup > 0)
+        #expect((row.lowestSpeedup...row.highestSpeedup).contains(row.speedup))
       }
       // Copying a text is what prompt lookup is for.
       #expect(report.rows[1].acceptanceLength > 1.5)
