@@ -4,7 +4,8 @@
 Needs torch, transformers, safetensors and numpy. Every model is written by transformers as a
 Hugging Face folder; its logits for a fixed token sequence come from transformers in float32.
 
-    python Scripts/make_model_goldens.py            # tiny models
+    python Scripts/make_model_goldens.py            # all tiny models
+    python Scripts/make_model_goldens.py llama-yarn # one
     python Scripts/make_model_goldens.py --greedy MODEL.gguf   # greedy continuation of a real one
 """
 import argparse
@@ -39,6 +40,12 @@ MODELS = {
             **SMALL, tie_word_embeddings=True,
             rope_parameters=dict(rope_type="linear", rope_theta=1e4, factor=4.0)),
         torch.float16, None),
+    "llama-yarn": (
+        transformers.LlamaConfig(
+            **SMALL, tie_word_embeddings=True, rope_parameters=dict(
+                rope_type="yarn", rope_theta=500.0, factor=8.0,
+                original_max_position_embeddings=16)),
+        torch.bfloat16, None),
     "mistral": (
         transformers.MistralConfig(**SMALL, sliding_window=8, tie_word_embeddings=False),
         torch.float16, None),
@@ -151,9 +158,10 @@ def make_greedy(path, rows=48):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--greedy", metavar="MODEL.gguf", nargs="*", default=[])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MODELS))
     arguments = parser.parse_args()
     for path in arguments.greedy:
         make_greedy(path)
     if not arguments.greedy:
-        for name in MODELS:
+        for name in arguments.names or MODELS:
             make_tiny(name)

@@ -17,6 +17,8 @@ public struct ConfigurationFields: Sendable {
   /// What errors call the source.
   public let file: String
   private var values: [String: Value]
+  /// The fields that say null, which is not always the same as to say nothing.
+  private var nulls: Set<String> = []
 
   private enum Value: Sendable {
     case int(Int)
@@ -57,18 +59,15 @@ public struct ConfigurationFields: Sendable {
     guard case .object(let object) = value else {
       throw LanguageModelError.unreadable(file: file, reason: "expected a JSON object")
     }
-    var values: [String: Value] = [:]
-    Self.flatten(object, prefix: "", into: &values)
-    self.values = values
+    values = [:]
+    flatten(object, prefix: "")
   }
 
-  private static func flatten(
-    _ object: [String: JSONValue], prefix: String, into values: inout [String: Value]
-  ) {
+  private mutating func flatten(_ object: [String: JSONValue], prefix: String) {
     for (key, value) in object {
       switch value {
-      case .null: break
-      case .object(let inner): flatten(inner, prefix: prefix + key + ".", into: &values)
+      case .null: nulls.insert(prefix + key)
+      case .object(let inner): flatten(inner, prefix: prefix + key + ".")
       case .int(let value): values[prefix + key] = .int(value)
       case .float(let value): values[prefix + key] = .float(value)
       case .bool(let value): values[prefix + key] = .bool(value)
@@ -85,6 +84,32 @@ public struct ConfigurationFields: Sendable {
 
   /// Whether the field is there and not null.
   public func has(_ field: String) -> Bool { values[field] != nil }
+
+  /// Whether the field is there and says null.
+  public func isNull(_ field: String) -> Bool { nulls.contains(field) }
+
+  /// Whether the field is there and neither false nor zero.
+  public func isSet(_ field: String) -> Bool {
+    switch values[field] {
+    case nil, .bool(false), .int(0), .float(0): false
+    default: true
+    }
+  }
+
+  /// The same fields with values for those that are not said at all.
+  func filled(with defaults: [String: Int]) -> ConfigurationFields {
+    var filled = self
+    for (field, value) in defaults where !has(field) && !isNull(field) {
+      filled.values[field] = .int(value)
+    }
+    return filled
+  }
+
+  /// The names of all fields of a nested object, in order, as within it.
+  func names(within object: String) -> [String] {
+    values.keys.filter { $0.hasPrefix(object + ".") }
+      .map { String($0.dropFirst(object.count + 1)) }.sorted()
+  }
 
   /// An integer within `range`. A missing field is an error unless there is a `fallback`.
   public func int(
@@ -150,9 +175,8 @@ public struct ConfigurationFields: Sendable {
   public func within(_ object: String) -> ConfigurationFields? {
     var inner = self
     inner.values = [:]
-    for (name, value) in values where name.hasPrefix(object + ".") {
-      inner.values[String(name.dropFirst(object.count + 1))] = value
-    }
+    inner.nulls = []
+    for name in names(within: object) { inner.values[name] = values["\(object).\(name)"] }
     return inner.values.isEmpty ? nil : inner
   }
 
@@ -166,9 +190,15 @@ public struct ConfigurationFields: Sendable {
 
   /// Refuses a file whose `field` is there and neither false nor zero.
   public func requireAbsent(_ field: String) throws {
-    switch values[field] {
-    case nil, .bool(false), .int(0), .float(0): return
-    default: throw invalid(field, expected: "none (this feature is not supported)")
+    guard !isSet(field) else {
+      throw invalid(field, expected: "none (this feature is not supported)")
+    }
+  }
+
+  /// Refuses a file whose `field` is there and not 1.
+  public func requireOne(_ field: String, _ feature: String) throws {
+    guard try positive(field, default: 1) == 1 else {
+      throw invalid(field, expected: "1 (\(feature) is not supported)")
     }
   }
 

@@ -1,7 +1,8 @@
+import Foundation
 import ModelFiles
 
 /// The blueprint of a decoder-only transformer: sizes, and which of the known variations of a
-/// block it uses. `init(fields:tensors:)` reads and checks it.
+/// block it uses. `init(fields:file:)` reads and checks it.
 public struct ModelConfiguration: Sendable, Equatable {
   public enum Activation: Sendable, Equatable {
     case silu
@@ -94,19 +95,27 @@ public struct ModelConfiguration: Sendable, Equatable {
 
 extension ModelConfiguration {
   /// Reads and checks a model's configuration.
-  /// - Parameter tensors: the file's tensors, of which only names and shapes are looked at: not
-  ///   every file says how many tokens there are and whether the head is the embedding.
+  /// - Parameter file: the tensors: not every file says how many tokens there are, and what it
+  ///   says of its head is not always so.
   /// - Throws: `LanguageModelError`, naming the file and the field.
-  public init(fields: ConfigurationFields, tensors: [String: TensorInfo]) throws {
+  public init(fields: ConfigurationFields, file: any TensorFile) throws {
     let architecture = try Architectures.named(in: fields)
     let names = TensorNames(architecture, format: fields.format)
-    guard let embedding = tensors[names.embedding], embedding.shape.count == 2 else {
+    guard let embedding = file.tensors[names.embedding], embedding.shape.count == 2 else {
       throw LanguageModelError.missingTensor(
         file: fields.file, tensor: names.embedding, expected: [])
     }
+    let fields =
+      fields.format == .huggingFace
+      ? fields.filled(with: architecture.huggingFaceDefaults) : fields
+    // A head that differs counts, whatever the configuration says.
+    let hasHead = file.tensors[names.head] != nil
+    let isTied =
+      try fields.bool("tie_word_embeddings", default: !hasHead)
+      && (!hasHead || file.holdsSame(names.head, names.embedding))
     try self.init(
-      common: fields, vocabularySize: embedding.shape[0],
-      tiedEmbeddings: try fields.bool("tie_word_embeddings", default: tensors[names.head] == nil))
+      common: fields, rotaries: architecture.rotaries(from: fields),
+      vocabularySize: embedding.shape[0], tiedEmbeddings: isTied)
     try architecture.specialise(&self, from: fields)
   }
 
@@ -119,7 +128,8 @@ extension ModelConfiguration {
     target: ModelConfiguration
   ) throws {
     try self.init(
-      common: fields, vocabularySize: target.vocabularySize, tiedEmbeddings: false)
+      common: fields, rotaries: Llama.rotaries(from: fields),
+      vocabularySize: target.vocabularySize, tiedEmbeddings: false)
     try fields.require("hidden_act", oneOf: ["silu"])
     guard hiddenSize == target.hiddenSize else {
       throw fields.invalid(
@@ -132,7 +142,8 @@ extension ModelConfiguration {
 
   /// What all architectures state in the same fields.
   private init(
-    common fields: ConfigurationFields, vocabularySize: Int, tiedEmbeddings: Bool
+    common fields: ConfigurationFields, rotaries: [RotaryConfiguration], vocabularySize: Int,
+    tiedEmbeddings: Bool
   ) throws {
     let names = FieldNames(fields)
     architecture = names.architecture
@@ -155,7 +166,7 @@ extension ModelConfiguration {
     }
     self.tiedEmbeddings = tiedEmbeddings
     attentionScale = Float(1 / Double(headDim).squareRoot())
-    rotaries = [try RotaryConfiguration(fields: fields, defaultTheta: 10_000)]
+    self.rotaries = rotaries
     layers = Array(repeating: Layer(), count: layerCount)
 
     // The kernels take input columns in blocks of 32 and heads in pieces of 16.
@@ -178,13 +189,11 @@ extension ModelConfiguration {
       throw fields.invalid(names.kvHeadCount, expected: "a divisor of \(headCount) query heads")
     }
     for unsupported in names.unsupported { try fields.requireAbsent(unsupported) }
-    for partial in ["partial_rotary_factor", "rope_parameters.partial_rotary_factor"]
-    where fields.has(partial) {
-      guard try fields.positive(partial) == 1 else {
-        throw fields.invalid(partial, expected: "1 (partial rotation is not supported)")
-      }
-    }
     if fields.format == .gguf {
+      let causal = "\(architecture).attention.causal"
+      guard try fields.bool(causal, default: true) else {
+        throw fields.invalid(causal, expected: "true (others are not supported)")
+      }
       for same in ["attention.value_length", "rope.dimension_count"] {
         let field = "\(architecture).\(same)"
         guard try fields.int(field, in: 1...1024, default: headDim) == headDim else {
@@ -212,6 +221,18 @@ extension ModelConfiguration {
         expected: "\(layerCount) times 'full_attention' or 'sliding_attention'")
     }
     return types.map { $0 == "sliding_attention" }
+  }
+}
+
+extension TensorFile {
+  /// Whether two tensors have the same elements, stored in the same way.
+  fileprivate func holdsSame(_ left: String, _ right: String) throws -> Bool {
+    guard tensors[left]?.type == tensors[right]?.type, tensors[left]?.shape == tensors[right]?.shape
+    else { return false }
+    let (left, right) = (try data(of: left), try data(of: right))
+    guard left.count == right.count, let first = left.baseAddress, let second = right.baseAddress
+    else { return false }
+    return memcmp(first, second, left.count) == 0
   }
 }
 
@@ -248,7 +269,10 @@ private struct FieldNames {
       vocabularySize = "\(name).vocab_size"
       contextLength = "\(name).context_length"
       normEpsilon = "\(name).attention.layer_norm_rms_epsilon"
-      unsupported = ["\(name).expert_count", "\(name).final_logit_softcapping"]
+      unsupported = [
+        "expert_count", "final_logit_softcapping", "attn_logit_softcapping", "logit_scale",
+        "residual_scale", "embedding_scale", "attention.clamp_kqv", "attention.max_alibi_bias",
+      ].map { "\(name).\($0)" }
     }
   }
 }

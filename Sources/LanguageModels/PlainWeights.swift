@@ -23,7 +23,7 @@ public struct PlainWeights {
     try self.init(
       file: file,
       configuration: ModelConfiguration(
-        fields: ConfigurationFields(folder: folder), tensors: file.tensors))
+        fields: ConfigurationFields(folder: folder), file: file))
   }
 
   private init(file: any TensorFile, configuration: ModelConfiguration) throws {

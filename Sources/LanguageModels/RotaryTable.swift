@@ -4,14 +4,17 @@ import Foundation
 /// double precision and then rounded.
 final class RotaryTable {
   private let frequencies: [Double]
+  private let magnitude: Double
   private let cosines: UnsafeMutablePointer<Float>  // (capacity, pairs)
   private let sines: UnsafeMutablePointer<Float>
   private var known = 0
   private let memory: KernelMemory
 
-  init(frequencies: [Double], capacity: Int) throws {
+  /// - Parameter magnitude: multiplies cosines and sines.
+  init(frequencies: [Double], magnitude: Double = 1, capacity: Int) throws {
     let pairs = frequencies.count
     self.frequencies = frequencies
+    self.magnitude = magnitude
     memory = try KernelMemory(
       bytes: capacity * pairs * 2 * MemoryLayout<Float>.stride, for: "rotary tables")
     cosines = memory.base.assumingMemoryBound(to: Float.self)
@@ -24,8 +27,8 @@ final class RotaryTable {
     while known <= position {
       for pair in 0..<pairs {
         let angle = Double(known) * frequencies[pair]
-        cosines[known * pairs + pair] = Float(cos(angle))
-        sines[known * pairs + pair] = Float(sin(angle))
+        cosines[known * pairs + pair] = Float(magnitude * cos(angle))
+        sines[known * pairs + pair] = Float(magnitude * sin(angle))
       }
       known += 1
     }

@@ -46,8 +46,8 @@ public final class TransformerCache: KVCache {
     try KernelMemory.check(overflow ? .max : bytes, for: purpose)
     let memory = try KernelMemory(bytes: bytes, for: purpose)
     let rows = min(TransformerModel.chunkRows, capacity)
-    rotaries = try model.rotaryFrequencies.map {
-      try RotaryTable(frequencies: $0, capacity: capacity)
+    rotaries = try zip(model.rotaryFrequencies, model.configuration.rotaries).map {
+      try RotaryTable(frequencies: $0, magnitude: $1.magnitude, capacity: capacity)
     }
     outputs = OutputBuffers(
       logitCount: model.logitCount, hiddenSize: configuration.hiddenSize,

@@ -49,7 +49,7 @@ public final class TransformerModel: LanguageModel {
     options: LoadingOptions = LoadingOptions(), pool: ComputePool,
     progress: (Double) -> Void = { _ in }
   ) throws {
-    let configuration = try ModelConfiguration(fields: fields, tensors: file.tensors)
+    let configuration = try ModelConfiguration(fields: fields, file: file)
     if let tokens = options.headTokens {
       try Self.check(tokens, vocabularySize: configuration.vocabularySize)
     }

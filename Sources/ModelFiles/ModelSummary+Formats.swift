@@ -111,17 +111,23 @@ extension ModelSummary {
     guard let configuration = try Self.decode(Configuration.self, at: configurationPath) else {
       throw ModelFileError.unreadable(path: configurationPath, reason: "no such file")
     }
+    let weights = try SafetensorsFile(path: folder)
     self.init(
       path: folder, format: "safetensors",
       architecture: configuration.modelType ?? configuration.architectures?.first ?? "unknown",
-      file: try SafetensorsFile(path: folder))
+      file: weights)
     layers = configuration.numHiddenLayers
     hiddenSize = configuration.hiddenSize
     feedForwardSize = configuration.intermediateSize
     heads = configuration.numAttentionHeads
     keyValueHeads = configuration.numKeyValueHeads
+    // Where it is not said, architectures differ; the rows of the matrix do not lie.
+    let query = weights.tensors["model.layers.0.self_attn.q_proj.weight"]?.shape.first
     keySize = configuration.headDim
-    valueSize = configuration.headDim
+    if keySize == nil, let query, let heads, heads > 0, query % heads == 0 {
+      keySize = query / heads
+    }
+    valueSize = keySize
     contextLength = configuration.maxPositionEmbeddings
     vocabularySize = configuration.vocabSize
     if let file = try Self.decode(TokenizerFile.self, at: "\(folder)/tokenizer.json") {

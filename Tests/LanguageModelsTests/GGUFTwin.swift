@@ -20,7 +20,7 @@ struct GGUFTwin {
   init(_ tiny: TinyModel) throws {
     let fields = try ConfigurationFields(folder: tiny.folder)
     let file = try SafetensorsFile(path: tiny.folder)
-    let configuration = try ModelConfiguration(fields: fields, tensors: file.tensors)
+    let configuration = try ModelConfiguration(fields: fields, file: file)
     let architecture =
       tiny == .gemma3
       ? "gemma3"
@@ -80,6 +80,10 @@ struct GGUFTwin {
       ).map { Float($0 / $1) }
       let info = TensorInfo(name: "rope_freqs.weight", type: .f32, shape: [divisors.count])
       tensors[info.name] = (info, divisors.flatMap(Self.bytes))
+    case .yarn(let yarn):
+      set("rope.scaling.type", .string("yarn"))
+      set("rope.scaling.factor", .float(yarn.factor))
+      set("rope.scaling.original_context_length", .float(yarn.originalContext))
     }
     if configuration.layers[0].window > 0 {
       set("attention.sliding_window", .int(configuration.layers[0].window))

@@ -125,7 +125,12 @@ struct LoadingTests {
       ("llama.attention.layer_norm_rms_epsilon", .float(.nan), "positive"),
       ("llama.attention.layer_norm_rms_epsilon", .float(2), "below 1"),
       ("llama.rope.freq_base", .float(-1), "positive"),
-      ("llama.rope.scaling.type", .string("yarn"), "'none' or 'linear'"),
+      ("llama.rope.scaling.type", .string("longrope"), "'none' or 'linear' or 'yarn'"),
+      ("llama.rope.scaling.alpha", .float(1000), "not supported"),
+      ("llama.rope.scaling.yarn_log_multiplier", .float(0.1), "not supported"),
+      ("llama.rope.scaling.yarn_ext_factor", .float(0.5), "expected 1"),
+      ("llama.attention.causal", .bool(false), "expected true"),
+      ("llama.logit_scale", .float(8), "not supported"),
       ("llama.vocab_size", .int(95), "96"),
       ("llama.context_length", .float(2.5), "an integer"),
       ("llama.expert_count", .int(8), "not supported"),
@@ -177,7 +182,17 @@ struct LoadingTests {
     arguments: [
       ("\"attention_bias\": false", "\"attention_bias\": true", "attention_bias"),
       ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"relu\"", "hidden_act"),
-      ("\"rope_type\": \"default\"", "\"rope_type\": \"yarn\"", "rope_type"),
+      ("\"rope_type\": \"default\"", "\"rope_type\": \"longrope\"", "rope_type"),
+      ("\"rope_type\": \"default\"", "\"factor\": 4.0", "rope_parameters.rope_type"),
+      (
+        "\"rope_type\": \"default\"",
+        "\"rope_type\": \"default\", \"partial_rotary_factor\": 0.5",
+        "rope_parameters.partial_rotary_factor"
+      ),
+      (
+        "\"rope_type\": \"default\"", "\"full_attention\": {\"rope_theta\": 500}",
+        "rope_parameters.full_attention.rope_theta"
+      ),
       (
         "\"attention_bias\": false",
         "\"attention_bias\": false, \"partial_rotary_factor\": 0.5", "partial_rotary_factor"

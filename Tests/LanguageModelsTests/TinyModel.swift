@@ -9,6 +9,7 @@ enum TinyModel: String, CaseIterable, Sendable, CustomTestStringConvertible {
   case llama
   case llama3Scaled = "llama3-scaled"
   case llamaLinear = "llama-linear"
+  case llamaYarn = "llama-yarn"
   case mistral
   case qwen2
   case qwen3

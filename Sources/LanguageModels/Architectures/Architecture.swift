@@ -8,6 +8,11 @@ protocol Architecture {
   static var ggufNames: [String] { get }
   /// What `model_type` of `config.json` calls it.
   static var huggingFaceNames: [String] { get }
+  /// What a `config.json` means that leaves these fields out: the values of transformers'
+  /// configuration class.
+  static var huggingFaceDefaults: [String: Int] { get }
+  /// How positions turn into angles; each layer has one of these.
+  static func rotaries(from fields: ConfigurationFields) throws -> [RotaryConfiguration]
   /// Sets the variations of the block. `configuration` holds the fields that all share.
   static func specialise(
     _ configuration: inout ModelConfiguration, from fields: ConfigurationFields) throws
@@ -16,13 +21,16 @@ protocol Architecture {
 }
 
 extension Architecture {
+  static func rotaries(from fields: ConfigurationFields) throws -> [RotaryConfiguration] {
+    [try RotaryConfiguration(fields: fields)]
+  }
   static func rename(_ names: inout TensorNames, format: ModelFormat) {}
 }
 
 /// The architectures that can be loaded.
 enum Architectures {
   static var all: [any Architecture.Type] {
-    [Llama.self, Qwen2.self, Qwen3.self, Gemma3.self]
+    [Llama.self, Mistral.self, Qwen2.self, Qwen3.self, Gemma3.self]
   }
 
   /// The architecture that the file names.

@@ -3,6 +3,40 @@
 enum Gemma3: Architecture {
   static let ggufNames = ["gemma3"]
   static let huggingFaceNames = ["gemma3_text"]
+  static let huggingFaceDefaults = [
+    "head_dim": 256, "num_key_value_heads": 4, "max_position_embeddings": 131_072,
+    "sliding_window": 4096, "query_pre_attn_scalar": 256,
+  ]
+
+  /// Of the layers that see everything, and of those with a window.
+  static func rotaries(from fields: ConfigurationFields) throws -> [RotaryConfiguration] {
+    switch fields.format {
+    case .gguf:
+      // llama.cpp never scales the layers with a window.
+      let theta = try fields.positive("gemma3.rope.freq_base_swa", default: localTheta)
+      return [
+        try RotaryConfiguration(fields: fields, defaultTheta: globalTheta),
+        RotaryConfiguration(theta: theta),
+      ]
+    case .huggingFace:
+      for name in fields.names(within: "rope_parameters") where !name.contains(".") {
+        throw fields.invalid(
+          "rope_parameters.\(name)",
+          expected: "'full_attention' and 'sliding_attention' there, each with its own fields")
+      }
+      return [
+        try RotaryConfiguration(
+          fields: fields, groups: ["rope_scaling", "rope_parameters.full_attention"],
+          defaultTheta: globalTheta),
+        try RotaryConfiguration(
+          fields: fields, groups: ["rope_parameters.sliding_attention"],
+          theta: "rope_local_base_freq", defaultTheta: localTheta),
+      ]
+    }
+  }
+
+  private static let globalTheta = 1_000_000.0
+  private static let localTheta = 10_000.0
 
   static func specialise(
     _ configuration: inout ModelConfiguration, from fields: ConfigurationFields
@@ -11,10 +45,6 @@ enum Gemma3: Architecture {
     configuration.queryKeyNorm = true
     configuration.postNorms = true
     configuration.embeddingScale = Float(configuration.hiddenSize).squareRoot()
-
-    let global = try RotaryConfiguration(
-      fields: fields, kind: "full_attention", defaultTheta: 1_000_000)
-    var local = RotaryConfiguration(theta: 10_000)
     let window: Int
     var sliding: [Bool]?
     var pattern = 6
@@ -22,7 +52,6 @@ enum Gemma3: Architecture {
     switch fields.format {
     case .gguf:
       window = try fields.int("gemma3.attention.sliding_window", in: 1...134_217_728)
-      local.theta = try fields.positive("gemma3.rope.freq_base_swa", default: local.theta)
       // The file does not say it; only the 27B model differs, which is told by its layers.
       queryScalar = Double(
         configuration.layerCount == 62
@@ -35,19 +64,12 @@ enum Gemma3: Architecture {
       pattern = try fields.int(
         fields.has("sliding_window_pattern")
           ? "sliding_window_pattern" : "_sliding_window_pattern", in: 1...1024, default: pattern)
-      if fields.has("rope_parameters.sliding_attention.rope_theta") {
-        local = try RotaryConfiguration(
-          fields: fields, kind: "sliding_attention", defaultTheta: local.theta)
-      } else {
-        local.theta = try fields.positive("rope_local_base_freq", default: local.theta)
-      }
-      queryScalar = try fields.positive("query_pre_attn_scalar", default: 256)
+      queryScalar = try fields.positive("query_pre_attn_scalar")
       if fields.has("attn_logit_softcapping") {
         configuration.attentionSoftCap = Float(try fields.positive("attn_logit_softcapping"))
       }
     }
     configuration.attentionScale = Float(1 / queryScalar.squareRoot())
-    configuration.rotaries = [global, local]
     configuration.setWindow(window, rotary: 1) { sliding?[$0] ?? (($0 + 1) % pattern != 0) }
   }
 

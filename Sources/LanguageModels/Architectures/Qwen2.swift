@@ -2,6 +2,9 @@
 enum Qwen2: Architecture {
   static let ggufNames = ["qwen2"]
   static let huggingFaceNames = ["qwen2"]
+  static let huggingFaceDefaults = [
+    "num_key_value_heads": 32, "max_position_embeddings": 32_768, "sliding_window": 4096,
+  ]
 
   static func specialise(
     _ configuration: inout ModelConfiguration, from fields: ConfigurationFields
@@ -16,7 +19,9 @@ enum Qwen2: Architecture {
   ) throws {
     guard fields.format == .huggingFace else { return }
     try fields.require("hidden_act", oneOf: ["silu"])
-    guard try fields.bool("use_sliding_window", default: false) else { return }
+    guard try fields.bool("use_sliding_window", default: false),
+      !fields.isNull("sliding_window")
+    else { return }
     let window = try fields.int("sliding_window", in: 1...134_217_728)
     let first = try fields.int("max_window_layers", in: 0...1024, default: 28)
     let sliding = try configuration.slidingLayers(fields)

@@ -2,6 +2,7 @@
 enum Qwen3: Architecture {
   static let ggufNames = ["qwen3"]
   static let huggingFaceNames = ["qwen3"]
+  static let huggingFaceDefaults = Qwen2.huggingFaceDefaults.merging(["head_dim": 128]) { $1 }
 
   static func specialise(
     _ configuration: inout ModelConfiguration, from fields: ConfigurationFields
