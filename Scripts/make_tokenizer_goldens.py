@@ -2,7 +2,8 @@
 """Writes Tests/TokenizationTests/Goldens: texts and the ids that transformers' tokenizers give.
 
 Needs: pip install transformers tokenizers gguf jinja2 (llama-cpp-python for the cross-check), and the
-models in the cache (NUNCHI_CACHE, or ~/.cache/nunchi).
+models in the cache (NUNCHI_CACHE, or ~/.cache/nunchi). `--added` writes added.json alone, from the
+small tokenizers that are there.
 
 The tokenizers of the GGUF files are rebuilt with `tokenizers`, the library behind transformers, as
 their published tokenizer.json files describe them: transformers' own conversion of GGUF files
@@ -12,6 +13,7 @@ well, and where the two differ the script says so; transformers is right.
 import json
 import os
 import pathlib
+import sys
 
 import gguf
 from tokenizers import AddedToken, Regex, Tokenizer
@@ -183,6 +185,43 @@ def chat_goldens():
     write("templates.json", {"sources": sources, "cases": cases, "snippets": snippets})
 
 
+# What added tokens may be, each beside an ordinary text: the white space they take, and whether they
+# are looked for before or after the text is normalised.
+ADDED = [
+    dict(content="<both>", lstrip=True, rstrip=True, special=True, normalized=False),
+    dict(content="<left>", lstrip=True, rstrip=False, special=True, normalized=False),
+    dict(content="<right>", lstrip=False, rstrip=True, special=False, normalized=False),
+    dict(content="tin roof", lstrip=False, rstrip=False, special=False, normalized=True),
+    dict(content="é~", lstrip=False, rstrip=True, special=False, normalized=True),
+    dict(content="물결", lstrip=True, rstrip=False, special=True, normalized=True),
+]
+ADDED_TEXTS = [
+    "rain tin roof rain", "tin roof", "a tin roof", "tin roofs<both>tin roof", "tin  roof",
+    "물결 물결", "물결물결", "강 \u3000물결", "caf\u00e9~ cafe\u0301~ \u2003x", "e\u0301~\u00a0e\u0301~",
+    "<left>\u3000물", "물\u3000<left>", "tin\u00a0<both>\u00a0tin", "a\u2028\u2029<both>\u1680b",
+    "a\u200b<both>\u200bb", "\u0085<right>\u0085", "x\u001f<both>\u001fx", "\u00a0<both>",
+    " \t\n<both>\n\t <right>\r\n z", "<both><both>\u3000<both>", "\u00c2\u00a0<left> \u202f\u205f",
+]
+
+
+def added_goldens():
+    """Added tokens in the small tokenizers, and in one that brings text to form C."""
+    cases = {}
+    for kind in ("gpt2", "nfc", "llama2", "metaspace", "gemma"):
+        file = GOLDENS / f"tiny-{'gpt2' if kind == 'nfc' else kind}.json"
+        description = json.loads(file.read_text())
+        if kind == "nfc":
+            description["normalizer"] = {"type": "NFC"}
+        first = max(description["model"]["vocab"].values()) + 1
+        description["added_tokens"] += [
+            dict(id=first + index, single_word=False, **token) for index, token in enumerate(ADDED)]
+        tokenizer = Tokenizer.from_str(json.dumps(description))
+        cases[kind] = dict(
+            normalizer=description["normalizer"], added_tokens=description["added_tokens"],
+            ids=[tokenizer.encode(text).ids for text in ADDED_TEXTS])
+    write("added.json", {"texts": ADDED_TEXTS, "tokenizers": cases})
+
+
 def write(name, value):
     path = GOLDENS / name
     path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n")
@@ -191,6 +230,8 @@ def write(name, value):
 
 def main():
     GOLDENS.mkdir(parents=True, exist_ok=True)
+    if "--added" in sys.argv:
+        return added_goldens()
     texts = [text.encode() for text in TEXTS] + BROKEN
     entries = [{"text": text} for text in TEXTS] + [{"hex": data.hex()} for data in BROKEN]
     write("texts.json", entries)
@@ -217,6 +258,7 @@ def main():
         write(f"tiny-{kind}.json", json.loads(tokenizer.to_str()))
         write(f"ids-tiny-{kind}.json", [
             tokenizer.encode(data.decode(errors="replace")).ids for data in texts[::3]])
+    added_goldens()
 
 
 if __name__ == "__main__":

@@ -55,7 +55,8 @@ public final class Model: Sendable {
       tokenizer = try Tokenizer(folder: folder)
       transformer = try TransformerModel(folder: folder, pool: pool, progress: progress)
     }
-    loadingWarnings = Self.kernelWarnings(areOptimized: ComputePool.kernelsAreOptimized)
+    loadingWarnings =
+      tokenizer.warnings + Self.kernelWarnings(areOptimized: ComputePool.kernelsAreOptimized)
   }
 
   /// Loads a model with threads of its own.

@@ -20,8 +20,9 @@ extension Tokenizer {
     try self.init(TokenizerDescription(metadata: GGUFTokenizerMetadata(file: file)))
   }
 
-  /// The tokenizer of a Hugging Face folder: `tokenizer.json` and, if they are there,
-  /// `tokenizer_config.json` and `chat_template.jinja`.
+  /// The tokenizer of a Hugging Face folder: `tokenizer.json` and, if they are there, what
+  /// `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja` add to it, and the
+  /// ends of texts in `config.json` and `generation_config.json`.
   /// - Throws: `ModelFileError.unreadable` or `TokenizationError`.
   public convenience init(folder: String) throws {
     func contents(_ name: String) -> Data? {
@@ -32,7 +33,11 @@ extension Tokenizer {
         path: "\(folder)/tokenizer.json", reason: "no such file, or no right to read it")
     }
     var description = try TokenizerDescription(
-      tokenizerJSON: json, tokenizerConfig: contents("tokenizer_config.json"))
+      tokenizerJSON: json, tokenizerConfig: contents("tokenizer_config.json"),
+      specialTokensMap: contents("special_tokens_map.json"))
+    for name in ["config.json", "generation_config.json"] {
+      if let json = contents(name) { try description.addEnds(ofConfiguration: json, named: name) }
+    }
     if let template = contents("chat_template.jinja") {
       description.chatTemplate = String(decoding: template, as: UTF8.self)
     }

@@ -105,7 +105,8 @@ struct ChatCommand: AsyncParsableCommand {
   /// The name of the largest chat model in the cache, which the user is told.
   private static func largestFetchedModel() throws -> String {
     let cache = ModelCache.standard()
-    let fetched = try ModelCatalogue.standard().entries(inCategory: "chat").compactMap { entry in
+    let entries = try ModelCatalogue.standard().entries.filter { $0.categories.contains("chat") }
+    let fetched = entries.compactMap { entry in
       let attributes = try? FileManager.default.attributesOfItem(atPath: cache.path(of: entry))
       return (attributes?[.size] as? Int).map { (name: entry.name, size: $0) }
     }

@@ -57,7 +57,7 @@ struct DataCorpusCommand: AsyncParsableCommand {
   var json = false
 
   func run() async throws {
-    let tokenizer = try model.map(loadTokenizer(named:))
+    let tokenizer = try model.map { try loadTokenizer($0) }
     let settings = try CorpusSettings(
       split: CorpusSplit(heldout: heldout, validation: validation, seed: seed),
       minimumCharacters: minCharacters, maximumCharacters: maxCharacters,

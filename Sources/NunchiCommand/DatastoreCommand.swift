@@ -34,7 +34,7 @@ struct DatastoreCommand: AsyncParsableCommand {
     var output: String
 
     func run() async throws {
-      let tokenizer = try loadTokenizer(named: model)
+      let tokenizer = try loadTokenizer(model)
       let clock = ContinuousClock()
       let start = clock.now
       var writer = DatastoreWriter(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import ModelFiles
+import Tokenization
 
 /// `nunchi inspect`: what a model's files say of it.
 struct InspectCommand: AsyncParsableCommand {
@@ -28,6 +29,7 @@ struct InspectCommand: AsyncParsableCommand {
       return json ? try printJSON(contents) : printTable(contents.rows)
     }
     let summary = try ModelSummary(of: ModelLocation.resolve(model))
+    let ends = summary.tokenizer == nil ? nil : try EndTokens(model: model)
     if chatTemplate {
       guard let template = summary.chatTemplate else {
         throw ModelFileError.missingKey(
@@ -35,13 +37,13 @@ struct InspectCommand: AsyncParsableCommand {
       }
       print(template)
     } else if json {
-      try printJSON(summary)
+      try printJSON(Inspection(summary: summary, ends: ends))
     } else {
-      printTable(rows(summary))
+      printTable(rows(summary, ends))
     }
   }
 
-  private func rows(_ summary: ModelSummary) -> [[String]] {
+  private func rows(_ summary: ModelSummary, _ ends: EndTokens?) -> [[String]] {
     func count(_ value: Int?) -> String { value.map(formatCount) ?? "not said" }
     var rows = [
       ["file", summary.path],
@@ -72,6 +74,7 @@ struct InspectCommand: AsyncParsableCommand {
     } else {
       rows.append(["tokenizer", "none"])
     }
+    if let ends { rows += ends.rows }
     rows.append([
       "chat template", summary.chatTemplate == nil ? "none" : "yes (see --chat-template)",
     ])
@@ -80,6 +83,52 @@ struct InspectCommand: AsyncParsableCommand {
     }
     rows.append(["memory", "\(formatBytes(summary.weightBytes)) for weights\(cache ?? "")"])
     return rows
+  }
+}
+
+/// A model's summary, and what ends its texts.
+private struct Inspection: Encodable {
+  var summary: ModelSummary
+  var ends: EndTokens?
+
+  private enum CodingKeys: CodingKey { case endTokens }
+
+  func encode(to encoder: any Encoder) throws {
+    try summary.encode(to: encoder)
+    var container = encoder.container(keyedBy: CodingKeys.self)
+    try container.encodeIfPresent(ends?.tokens, forKey: .endTokens)
+  }
+}
+
+/// The tokens at which a generation ends.
+private struct EndTokens {
+  struct Token: Encodable {
+    var id: Int32
+    /// nil where the vocabulary has no piece for it.
+    var text: String?
+  }
+
+  var tokens: [Token] = []
+  /// Why the tokenizer cannot be used, and so nothing is known.
+  var problem: TokenizationError?
+
+  init(model: String) throws {
+    do {
+      let tokenizer = try loadTokenizer(model)
+      tokens = tokenizer.endOfGeneration.sorted().map {
+        Token(id: $0, text: tokenizer.type(of: $0) == nil ? nil : tokenizer.piece(of: $0))
+      }
+    } catch let error as TokenizationError {
+      problem = error
+    }
+  }
+
+  var rows: [[String]] {
+    if let problem { return [["ends a text", "unknown: \(problem)"]] }
+    if tokens.isEmpty { return [["ends a text", "nothing"]] }
+    return tokens.enumerated().map { index, token in
+      [index == 0 ? "ends a text" : "", "\(token.id) \(token.text ?? "(no piece)")"]
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import LanguageModels
 import Nunchi
 import NunchiKernels
 import Synchronization
+import Tokenization
 
 /// The model that a command works with, and the threads it computes on.
 struct ModelArguments: ParsableArguments {
@@ -82,6 +83,13 @@ func loadModel(_ name: String, threads: Int? = nil, sharing companion: Model? = 
   }
   writeWarnings(model.loadingWarnings, of: name)
   return model
+}
+
+/// Loads a model's tokenizer and nothing else of it.
+func loadTokenizer(_ name: String) throws -> Tokenizer {
+  let tokenizer = try loadTokenizer(named: name)
+  writeWarnings(tokenizer.warnings, of: name)
+  return tokenizer
 }
 
 private let writtenWarnings = Mutex<Set<String>>([])

@@ -35,7 +35,7 @@ struct TokenizeCommand: AsyncParsableCommand {
   var benchmark: String?
 
   func run() async throws {
-    let tokenizer = try loadTokenizer(named: model)
+    let tokenizer = try loadTokenizer(model)
     if let benchmark {
       try measure(file: benchmark, tokenizer)
       return

@@ -1,4 +1,4 @@
-/// Finds added tokens in raw text: of those that begin leftmost, the longest.
+/// Finds added tokens in text: of those that begin leftmost, the longest.
 struct AddedTokenMatcher: Sendable {
   /// A node of the trie; its children stand together, in the order of their bytes.
   private struct Node {
@@ -18,8 +18,9 @@ struct AddedTokenMatcher: Sendable {
   private var begins = [Bool](repeating: false, count: 256)
   private var strips: [Int32: AddedToken] = [:]
 
-  init(_ tokens: [AddedToken], pieces: ByteStrings) {
-    let sorted = tokens.map { (bytes: Array(pieces[Int($0.id)]), token: $0) }
+  /// - Parameter text: what a token looks like in the text.
+  init(_ tokens: [AddedToken], text: (AddedToken) -> [UInt8]) {
+    let sorted = tokens.map { (bytes: text($0), token: $0) }
       .filter { !$0.bytes.isEmpty }
       .sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
     for token in tokens where token.stripsLeft || token.stripsRight { strips[token.id] = token }
@@ -91,10 +92,22 @@ struct AddedTokenMatcher: Sendable {
     _ match: Match, in text: UnsafeBufferPointer<UInt8>, from start: Int
   ) -> Match {
     guard let token = strips[match.id] else { return match }
-    var (lower, upper) = (match.range.lowerBound, match.range.upperBound)
-    func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (9...13).contains(byte) }
-    while token.stripsLeft, lower > start, isSpace(text[lower - 1]) { lower -= 1 }
-    while token.stripsRight, upper < text.count, isSpace(text[upper]) { upper += 1 }
-    return Match(range: lower..<upper, id: match.id)
+    return UnicodeClasses.basicPlane.withUnsafeBufferPointer { classes in
+      guard let table = classes.baseAddress else { return match }
+      let reader = ScalarReader(text, classes: table)
+      var (lower, upper) = (match.range.lowerBound, match.range.upperBound)
+      while token.stripsLeft, lower > start {
+        var first = lower - 1
+        while first > start, text[first] & 0xC0 == 0x80 { first -= 1 }
+        guard reader.read(first).kind.contains(.whitespace) else { break }
+        lower = first
+      }
+      while token.stripsRight {
+        let (kind, next) = reader.read(upper)
+        guard kind.contains(.whitespace) else { break }
+        upper = next
+      }
+      return Match(range: lower..<upper, id: match.id)
+    }
   }
 }

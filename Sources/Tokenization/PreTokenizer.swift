@@ -12,12 +12,24 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
   case llama3
 
   private static let byGGUFName: [String: PreTokenizer] = [
-    "gpt-2": .gpt2, "default": .gpt2, "phi-2": .gpt2, "mpt": .gpt2, "olmo": .gpt2,
+    "gpt-2": .gpt2, "phi-2": .gpt2, "mpt": .gpt2, "olmo": .gpt2,
     "smollm": .smollm, "starcoder": .smollm, "refact": .smollm, "command-r": .smollm,
     "codeshell": .smollm, "exaone": .smollm,
     "qwen2": .qwen2, "deepseek-r1-qwen": .qwen2,
     "llama-bpe": .llama3, "llama3": .llama3, "llama-v3": .llama3,
   ]
+
+  /// Whether a file says no more by this name than by none.
+  static func saysNothing(ggufName: String) -> Bool { ["", "default"].contains(ggufName) }
+
+  /// The pre-tokenizer of most models of a GGUF architecture.
+  init(architecture: String) {
+    switch architecture {
+    case "llama": self = .llama3
+    case "qwen2", "qwen3": self = .qwen2
+    default: self = .gpt2
+    }
+  }
 
   static var ggufNames: String { byGGUFName.keys.sorted().joined(separator: ", ") }
 

@@ -42,11 +42,40 @@ extension Tokenizer {
       let end = match?.range.lowerBound ?? text.count
       if end > start {
         let segment = UnsafeBufferPointer(rebasing: text[start..<end])
-        encoder.encode(segment, isFirst: start == 0, model: model, to: &output)
+        encodeSegment(
+          segment, isFirst: start == 0, parseSpecial: parseSpecial, encoder: encoder, to: &output)
       }
       guard let match else { break }
       output.append(match.id)
       start = match.range.upperBound
+    }
+  }
+
+  /// Appends the tokens of text that has no added token but, perhaps, in its normal form.
+  private func encodeSegment(
+    _ text: UnsafeBufferPointer<UInt8>, isFirst: Bool, parseSpecial: Bool, encoder: WordEncoder,
+    to output: inout [Int32]
+  ) {
+    guard let normalizedMatcher else {
+      encoder.encode(text, isFirst: isFirst, model: model, to: &output)
+      return
+    }
+    encoder.normalized(text, model).withUnsafeBufferPointer { text in
+      var start = 0
+      while start < text.count {
+        let match = normalizedMatcher.next(in: text, from: start) {
+          parseSpecial || types[Int($0)] == .userDefined
+        }
+        let end = match?.range.lowerBound ?? text.count
+        if end > start {
+          encoder.encode(
+            UnsafeBufferPointer(rebasing: text[start..<end]), isFirst: isFirst && start == 0,
+            isNormalized: true, model: model, to: &output)
+        }
+        guard let match else { break }
+        output.append(match.id)
+        start = match.range.upperBound
+      }
     }
   }
 }

@@ -44,7 +44,7 @@ extension Tokenizer {
     }
     var start = 0
     while start < fragment.count {
-      let match = matcher.next(in: fragment, from: start) { types[Int($0)] == .userDefined }
+      let match = fragmentMatcher.next(in: fragment, from: start) { types[Int($0)] == .userDefined }
       let end = match?.range.lowerBound ?? fragment.count
       encoder.encode(fragment, start..<end, masked, model: model, to: &output, willEncode: mark)
       guard let match else { break }

@@ -7,12 +7,15 @@ public final class Tokenizer: Sendable {
   public let bosToken: Int32?
   public let eosToken: Int32?
   public let padToken: Int32?
-  /// Every token that ends a turn: `<|im_end|>`, `<|endoftext|>`, `<end_of_turn>`, `</s>` …
+  /// Every token that ends a text or a turn: those that any of the model's files names, and those
+  /// known by their text, such as `<|im_end|>`. Some may lie outside the vocabulary.
   public let endOfGeneration: Set<Int32>
   /// The model's chat template, if it has one that can be parsed.
   public let chatTemplate: ChatTemplate?
   /// Why the model's chat template cannot be parsed.
   public let chatTemplateError: TokenizationError?
+  /// What in the files was not as it should be, and what was made of it.
+  public var warnings: [String] { description.warnings }
   /// Whether decoding takes away the space that encoding puts before a text.
   public let stripsLeadingSpace: Bool
 
@@ -20,7 +23,12 @@ public final class Tokenizer: Sendable {
   /// By id: the bytes that a token stands for.
   let tokenBytes: ByteStrings
   let types: [TokenType]
+  /// Finds added tokens in raw text.
   let matcher: AddedTokenMatcher
+  /// Finds those that are looked for in normalised text; nil when there are none.
+  let normalizedMatcher: AddedTokenMatcher?
+  /// Finds all of them in pieces from within a text, which have no normal form.
+  let fragmentMatcher: AddedTokenMatcher
   let model: WordModel
   /// Buffers and word caches of encoders at work, lent and given back.
   let encoders = Mutex<[WordEncoder]>([])
@@ -44,8 +52,19 @@ public final class Tokenizer: Sendable {
       model.spacesMerge
       ? description.addedTokens.filter { !description.isSpaces(Int($0.id)) }
       : description.addedTokens
-    matcher = AddedTokenMatcher(added, pieces: description.pieces)
-    endOfGeneration = description.endTokens(types: types)
+    let pieces = description.pieces
+    let raw = added.filter { !$0.isNormalized }
+    matcher = AddedTokenMatcher(raw) { Array(pieces[Int($0.id)]) }
+    if raw.count == added.count {
+      (normalizedMatcher, fragmentMatcher) = (nil, matcher)
+    } else {
+      let (encoder, model) = (WordEncoder(), model)
+      normalizedMatcher = AddedTokenMatcher(added.filter(\.isNormalized)) { token in
+        Array(pieces[Int(token.id)]).withUnsafeBufferPointer { encoder.normalized($0, model) }
+      }
+      fragmentMatcher = AddedTokenMatcher(added) { Array(pieces[Int($0.id)]) }
+    }
+    endOfGeneration = description.endTokens
     do {
       chatTemplate = try description.chatTemplate.map { try ChatTemplate(source: $0) }
       chatTemplateError = nil
@@ -120,7 +139,7 @@ extension TokenizerDescription {
     }
     let special = [bosToken, eosToken, unknownToken, padToken].compactMap { $0 }
     let ids =
-      special + addedTokens.map(\.id) + prefix + suffix + endOfGeneration.sorted()
+      special + addedTokens.map(\.id) + prefix + suffix
     for id in ids where !pieces.indices.contains(Int(id)) {
       throw fail("special tokens", "ids below \(pieces.count)", "\(id)")
     }
@@ -170,21 +189,6 @@ extension TokenizerDescription {
         result.append(byte)
         rest = rest.dropFirst()
       }
-    }
-    return result
-  }
-
-  private static let turnEnds: Set<String> = [
-    "<|im_end|>", "<|endoftext|>", "<|end_of_text|>", "<|eot_id|>", "<|eom_id|>", "<end_of_turn>",
-    "<eos>", "</s>", "<|end|>", "<|eot|>", "<EOT>", "<|end_of_turn|>", "<|endofturn|>",
-    "<｜end▁of▁sentence｜>",
-  ]
-
-  func endTokens(types: [TokenType]) -> Set<Int32> {
-    var result = endOfGeneration
-    if let eosToken { result.insert(eosToken) }
-    for token in addedTokens where types[Int(token.id)] == .control {
-      if Self.turnEnds.contains(pieces.text(Int(token.id))) { result.insert(token.id) }
     }
     return result
   }

@@ -1,12 +1,14 @@
 import Foundation
 
 extension TokenizerDescription {
-  /// Reads a Hugging Face `tokenizer.json` whose model is BPE, and `tokenizer_config.json`.
+  /// Reads a Hugging Face `tokenizer.json` whose model is BPE, and the files beside it that name
+  /// special tokens.
   /// - Throws: `TokenizationError`, naming the field, for files that are not such a tokenizer, and
   ///   for settings that this module does not know.
-  public init(tokenizerJSON: Data, tokenizerConfig: Data?) throws {
-    let root = try tokenizerJSON.parsed(as: "tokenizer.json")
-    let file = JSONField(name: "tokenizer.json", value: root)
+  public init(
+    tokenizerJSON: Data, tokenizerConfig: Data?, specialTokensMap: Data? = nil
+  ) throws {
+    let file = try tokenizerJSON.field(named: "tokenizer.json")
     let model = try file.member("model")
     let type = try model.optional("type")?.string() ?? "BPE"
     guard type == "BPE" else { throw model.failure("type", "\"BPE\"", "\"\(type)\"") }
@@ -46,11 +48,37 @@ extension TokenizerDescription {
       try readSentencePiece(file)
     }
     try readPostProcessor(file, vocabulary)
-    if let tokenizerConfig {
-      try readConfiguration(
-        JSONField(
-          name: "tokenizer_config.json",
-          value: tokenizerConfig.parsed(as: "tokenizer_config.json")), vocabulary)
+    let configuration = try tokenizerConfig?.field(named: "tokenizer_config.json")
+    if let configuration {
+      try readSpecialTokens(configuration, vocabulary)
+      try readChatTemplate(configuration)
+    }
+    if let map = try specialTokensMap?.field(named: "special_tokens_map.json") {
+      // transformers reads it where tokenizer_config.json does not list all added tokens; what it
+      // says of the end counts in any case.
+      let known = self
+      try readSpecialTokens(map, vocabulary)
+      if configuration?.optional("added_tokens_decoder") != nil {
+        (bosToken, eosToken, padToken) = (known.bosToken, known.eosToken, known.padToken)
+      }
+    }
+  }
+
+  /// Adds what `config.json` or `generation_config.json` says of the ends of texts: one id or
+  /// several in `eos_token_id`.
+  /// - Parameter name: the file's.
+  /// - Throws: `TokenizationError` for what is no id.
+  public mutating func addEnds(ofConfiguration json: Data, named name: String) throws {
+    guard let field = try json.field(named: name).optional("eos_token_id") else { return }
+    var ids = [field]
+    if case .array = field.value { ids = try field.elements() }
+    for id in ids {
+      guard case .integer(let value) = id.value else { throw id.failure("an id", id.value.kind) }
+      guard value >= 0, let token = Int32(exactly: value) else {
+        warnings.append("\(id.name): expected an id from 0 up, found \(value); it is not used")
+        continue
+      }
+      endOfGeneration.insert(token)
     }
   }
 
@@ -219,9 +247,9 @@ extension TokenizerDescription {
     }
   }
 
-  // MARK: tokenizer_config.json
+  // MARK: tokenizer_config.json, special_tokens_map.json
 
-  private mutating func readConfiguration(
+  private mutating func readSpecialTokens(
     _ file: JSONField, _ vocabulary: VocabularyReader
   ) throws {
     func token(_ key: String) throws -> Int32? {
@@ -229,13 +257,20 @@ extension TokenizerDescription {
       let content = field.optional("content") ?? field
       let piece = try content.string()
       guard let id = vocabulary.id(of: piece) else {
-        throw content.failure("a piece of the vocabulary", "\"\(piece)\"")
+        warnings.append(
+          "\(content.name): expected a piece of the vocabulary, found \"\(piece)\"; it is not used")
+        return nil
       }
       return id
     }
-    bosToken = try token("bos_token")
-    eosToken = try token("eos_token")
-    padToken = try token("pad_token")
+    bosToken = try token("bos_token") ?? bosToken
+    let end = try token("eos_token")
+    for token in [end, eosToken] { if let token { endOfGeneration.insert(token) } }
+    eosToken = end ?? eosToken
+    padToken = try token("pad_token") ?? padToken
+  }
+
+  private mutating func readChatTemplate(_ file: JSONField) throws {
     if let template = file.optional("chat_template") {
       if case .array = template.value {
         // Several by name: the default one is for conversations.
@@ -250,8 +285,11 @@ extension TokenizerDescription {
 }
 
 extension Data {
-  fileprivate func parsed(as name: String) throws -> JSONValue {
-    try withUnsafeBytes { try JSONValue(parsing: $0.bindMemory(to: UInt8.self)) }
+  /// All of a JSON file.
+  fileprivate func field(named name: String) throws -> JSONField {
+    JSONField(
+      name: name,
+      value: try withUnsafeBytes { try JSONValue(parsing: $0.bindMemory(to: UInt8.self)) })
   }
 }
 
@@ -353,11 +391,13 @@ private struct VocabularyReader {
       }
       byID[id] = piece
       ids[piece] = Int32(id)
-      kinds[id] = try token.optional("special")?.bool() ?? false ? .control : .userDefined
+      let isSpecial = try token.optional("special")?.bool() ?? false
+      kinds[id] = isSpecial ? .control : .userDefined
       addedTokens.append(
         AddedToken(
           id: Int32(id), stripsLeft: try token.optional("lstrip")?.bool() ?? false,
-          stripsRight: try token.optional("rstrip")?.bool() ?? false))
+          stripsRight: try token.optional("rstrip")?.bool() ?? false,
+          isNormalized: try token.optional("normalized")?.bool() ?? !isSpecial))
     }
     types = byID.indices.map { kinds[$0] ?? (byID[$0] == nil ? .unused : .normal) }
     for piece in byID { pieces.append(piece ?? []) }

@@ -11,18 +11,23 @@ public enum TokenType: Int, Sendable {
   case byte = 6
 }
 
-/// A token that is looked for in the raw text, before the text is split into words.
+/// A token that is looked for before the text is split into words.
 public struct AddedToken: Sendable, Equatable {
   public var id: Int32
   /// Also takes the whitespace before it.
   public var stripsLeft = false
   /// Also takes the whitespace after it.
   public var stripsRight = false
+  /// Looked for, in its normal form, in the normalised text rather than in the raw one.
+  public var isNormalized = false
 
-  public init(id: Int32, stripsLeft: Bool = false, stripsRight: Bool = false) {
+  public init(
+    id: Int32, stripsLeft: Bool = false, stripsRight: Bool = false, isNormalized: Bool = false
+  ) {
     self.id = id
     self.stripsLeft = stripsLeft
     self.stripsRight = stripsRight
+    self.isNormalized = isNormalized
   }
 }
 
@@ -60,7 +65,8 @@ public struct TokenizerDescription: Sendable {
   public var eosToken: Int32?
   public var unknownToken: Int32?
   public var padToken: Int32?
-  /// Further tokens that end a turn, besides `eosToken` and those known by their text.
+  /// Further tokens that end a text, besides `eosToken` and those known by their text. A model may
+  /// write some that the vocabulary has no piece for.
   public var endOfGeneration: Set<Int32> = []
   /// Put before and after every text (`addSpecial`).
   public var prefix: [Int32] = []
@@ -74,6 +80,8 @@ public struct TokenizerDescription: Sendable {
   public var byteFallback = true
   /// Jinja source.
   public var chatTemplate: String?
+  /// What was not as it should be, and what was made of it.
+  public var warnings: [String] = []
 
   public init(kind: Kind, pieces: ByteStrings) {
     self.kind = kind

@@ -31,17 +31,31 @@ extension TokenizerDescription {
         field: "tokenizer.ggml.model", expected: "gpt2 or llama", found: model)
     }
     try readTypes(metadata)
+    readAddedTokens()
     try readSpecialTokens(metadata)
     chatTemplate = try metadata.string("tokenizer.chat_template")
   }
 
   private init(byteLevel metadata: some TokenizerMetadata, pieces: ByteStrings) throws {
-    let name = try metadata.string("tokenizer.ggml.pre") ?? "default"
-    guard let preTokenizer = PreTokenizer(ggufName: name) else {
-      throw TokenizationError.invalid(
-        field: "tokenizer.ggml.pre", expected: "one of \(PreTokenizer.ggufNames)", found: name)
+    let name = try metadata.string("tokenizer.ggml.pre")
+    let preTokenizer: PreTokenizer
+    var warnings: [String] = []
+    if let name, !PreTokenizer.saysNothing(ggufName: name) {
+      guard let known = PreTokenizer(ggufName: name) else {
+        throw TokenizationError.invalid(
+          field: "tokenizer.ggml.pre", expected: "one of \(PreTokenizer.ggufNames)", found: name)
+      }
+      preTokenizer = known
+    } else {
+      let architecture = try metadata.string("general.architecture") ?? "no architecture"
+      preTokenizer = PreTokenizer(architecture: architecture)
+      warnings.append(
+        "tokenizer.ggml.pre: expected a rule by which text is split, found "
+          + "\(name.map { "\"\($0)\"" } ?? "nothing"); it is split as usual for \(architecture) "
+          + "(\(preTokenizer.rawValue)), and tokens may be others than in training")
     }
     self.init(kind: .byteLevelBPE(preTokenizer), pieces: pieces)
+    self.warnings = warnings
     guard let joined = try metadata.strings("tokenizer.ggml.merges") else {
       throw TokenizationError.invalid(
         field: "tokenizer.ggml.merges", expected: "an array of strings", found: "nothing")
@@ -79,6 +93,12 @@ extension TokenizerDescription {
       }
       return type
     }
+  }
+
+  /// Takes what ends a text for a control token, whatever the file says, as llama.cpp does.
+  private mutating func readAddedTokens() {
+    if types.isEmpty { types = Array(repeating: .normal, count: pieces.count) }
+    for id in namedEnds { types[Int(id)] = .control }
     addedTokens = types.indices.compactMap { id in
       switch types[id] {
       case .control, .userDefined, .unknown: AddedToken(id: Int32(id))
@@ -92,8 +112,8 @@ extension TokenizerDescription {
       let key = "tokenizer.ggml.\(name)_token_id"
       guard let id = try metadata.int(key) else { return nil }
       guard pieces.indices.contains(id) else {
-        throw TokenizationError.invalid(
-          field: key, expected: "an id below \(pieces.count)", found: "\(id)")
+        warnings.append("\(key): expected an id below \(pieces.count), found \(id); it is not used")
+        return nil
       }
       return Int32(id)
     }
@@ -104,8 +124,15 @@ extension TokenizerDescription {
     // Byte-level BPE leaves out a byte that has no token, whatever this key says.
     unknownToken = isSentencePiece ? try token("unknown") ?? 0 : nil
     padToken = try token("padding")
-    endOfGeneration = Set(try ["eot", "eom"].compactMap(token))
-    let beginsWithBOS = isSentencePiece || kind == .byteLevelBPE(.llama3)
+    endOfGeneration = Set(
+      try ["eot", "eom", "fim_pad", "fim_rep", "fim_sep"].compactMap(token))
+    // Where the file does not say its rule, this token tells Llama 3 from others like it.
+    let name = try metadata.string("tokenizer.ggml.pre") ?? ""
+    let isLlama3 =
+      kind == .byteLevelBPE(.llama3)
+      && (!PreTokenizer.saysNothing(ggufName: name)
+        || bosToken.map { pieces.text(Int($0)) } == "<|begin_of_text|>")
+    let beginsWithBOS = isSentencePiece || isLlama3
     if try metadata.bool("tokenizer.ggml.add_bos_token") ?? beginsWithBOS {
       guard let bosToken else {
         throw TokenizationError.invalid(

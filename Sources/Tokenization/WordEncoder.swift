@@ -6,9 +6,25 @@ final class WordEncoder: @unchecked Sendable {
   private var cache = WordCache()
   private var escaped: [UInt8] = []
 
+  /// The text as `tokenizer.json`'s normalizer leaves it.
+  func normalized(_ text: UnsafeBufferPointer<UInt8>, _ model: WordModel) -> [UInt8] {
+    switch (model.kind, model.spacePrefix) {
+    case (.byteLevelBPE, _):
+      return model.normalizesNFC ? Array(NormalizationFormC.normalize(text).utf8) : Array(text)
+    case (.sentencePiece, .none), (.sentencePiece, .always):
+      escape(text, isFirst: true, model.spacePrefix)
+      return escaped
+    case (.sentencePiece, .whereMissing):
+      // There it is the pre-tokenizer that escapes spaces.
+      return Array(text)
+    }
+  }
+
   /// Appends the tokens of a stretch of valid UTF-8 text between added tokens.
+  /// - Parameter isNormalized: whether the text is `normalized` already.
   func encode(
-    _ text: UnsafeBufferPointer<UInt8>, isFirst: Bool, model: WordModel, to output: inout [Int32]
+    _ text: UnsafeBufferPointer<UInt8>, isFirst: Bool, isNormalized: Bool = false,
+    model: WordModel, to output: inout [Int32]
   ) {
     switch model.kind {
     case .byteLevelBPE(let preTokenizer):
@@ -23,8 +39,9 @@ final class WordEncoder: @unchecked Sendable {
         encodeWords(text)
       }
     case .sentencePiece:
-      encodeSentencePiece(
-        text, isFirst: isFirst, prefix: model.spacePrefix, model, to: &output)
+      let prefix =
+        isNormalized && model.spacePrefix == .always ? .none : model.spacePrefix
+      encodeSentencePiece(text, isFirst: isFirst, prefix: prefix, model, to: &output)
     }
   }
 

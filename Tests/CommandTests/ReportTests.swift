@@ -127,6 +127,50 @@ extension CommandTests {
       }
     }
 
+    @Test("inspect names what ends a text, and a tokenizer's warnings are written once")
+    func endTokens() async throws {
+      struct Report: Decodable {
+        struct Token: Decodable, Equatable {
+          var id: Int
+          var text: String?
+        }
+        var endTokens: [Token]
+      }
+      try await withTemporaryFolder { folder in
+        func write(_ name: String, _ text: String) throws {
+          try Data(text.utf8).write(to: folder.appendingPathComponent(name))
+        }
+        try write(
+          "tokenizer.json",
+          """
+          {"added_tokens":[{"id":2,"content":"<stop>","special":true}],
+          "pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false},
+          "model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":[]}}
+          """)
+        try write("tokenizer_config.json", #"{"pad_token": "[PAD]"}"#)
+        try write("special_tokens_map.json", #"{"eos_token": "<stop>"}"#)
+        try write("generation_config.json", #"{"eos_token_id": [1, 7]}"#)
+        try write("config.json", #"{"model_type": "llama"}"#)
+        let header = #"{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}  "#
+        var tensors = withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) }
+        tensors += Data(header.utf8) + Data(count: 4)
+        try tensors.write(to: folder.appendingPathComponent("model.safetensors"))
+
+        let run = try await nunchi(["inspect", folder.path, "--json"])
+        #expect(run.code == 0, "\(run.errors)")
+        #expect(
+          try run.json(Report.self).endTokens == [
+            .init(id: 1, text: "b"), .init(id: 2, text: "<stop>"), .init(id: 7, text: nil),
+          ])
+        let table = try await nunchi(["inspect", folder.path]).output
+        #expect(table.contains("ends a text") && table.contains("2 <stop>"))
+        let warning = "Warning: \(folder.path): tokenizer_config.json.pad_token: expected a piece"
+        #expect(run.errors.components(separatedBy: warning).count == 2, "\(run.errors)")
+        let tokens = try await nunchi(["tokenize", folder.path, "ab"])
+        #expect(tokens.code == 0 && tokens.errors.contains("[PAD]"))
+      }
+    }
+
     @Test("inspect --json tells the model's shape")
     func inspect() async throws {
       struct Summary: Decodable {

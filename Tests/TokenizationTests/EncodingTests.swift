@@ -29,6 +29,33 @@ struct EncodingTests {
     }
   }
 
+  private struct AddedTokens: Decodable {
+    struct Changes: Decodable { var ids: [[Int32]] }
+    var texts: [String]
+    var tokenizers: [String: Changes]
+  }
+
+  @Test(
+    "Added tokens of every kind are found where tokenizers finds them",
+    arguments: ["gpt2", "nfc", "llama2", "metaspace", "gemma"])
+  func addedTokens(kind: String) throws {
+    let goldens = try Goldens.decode("added.json", as: AddedTokens.self)
+    let expected = try #require(goldens.tokenizers[kind]).ids
+    // The changes to a small tokenizer's file, as they stand.
+    let all = try #require(
+      try JSONSerialization.jsonObject(with: Goldens.data("added.json")) as? [String: Any])
+    let changes = try #require((all["tokenizers"] as? [String: [String: Any]])?[kind])
+    let base = try Goldens.data("tiny-\(kind == "nfc" ? "gpt2" : kind).json")
+    var file = try #require(try JSONSerialization.jsonObject(with: base) as? [String: Any])
+    for key in ["normalizer", "added_tokens"] { file[key] = changes[key] }
+    let tokenizer = try Tokenizer(
+      tokenizerJSON: JSONSerialization.data(withJSONObject: file), tokenizerConfig: nil)
+    #expect(expected.count == goldens.texts.count && expected.count > 20)
+    for (text, ids) in zip(goldens.texts, expected) {
+      #expect(tokenizer.encode(text) == ids, "\(text.debugDescription)")
+    }
+  }
+
   @Test("A tokenizer.json with a real vocabulary gives the same ids as the GGUF file")
   func jsonAndGGUFAgree() throws {
     let tokenizer = try Goldens.smollm.tokenizer()
@@ -108,7 +135,8 @@ struct EncodingTests {
     #expect(tokenizer.decode(plain) == text)
     #expect(tokenizer.decode(parsed) == "user\nHi")
     #expect(tokenizer.decode(parsed, skipSpecial: false) == text)
-    #expect(tokenizer.endOfGeneration == [0, 2])
+    // <|endoftext|>, <|im_end|>, and <reponame>, where another file begins.
+    #expect(tokenizer.endOfGeneration == [0, 2, 4])
     #expect(tokenizer.piece(of: 253).isEmpty == false && tokenizer.piece(of: -1).isEmpty)
     #expect(tokenizer.bytes(of: 49_152).isEmpty)
   }

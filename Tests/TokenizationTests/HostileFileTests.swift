@@ -118,7 +118,7 @@ struct HostileFileTests {
     #expect(loaded > 50 && refused > 500)
   }
 
-  private struct Metadata: TokenizerMetadata {
+  struct Metadata: TokenizerMetadata {
     var values: [String: any Sendable] = [:]
     func string(_ key: String) -> String? { values[key] as? String }
     func strings(_ key: String) -> ByteStrings? {
@@ -130,7 +130,7 @@ struct HostileFileTests {
     func bool(_ key: String) -> Bool? { values[key] as? Bool }
   }
 
-  private static let metadata = Metadata(values: [
+  static let metadata = Metadata(values: [
     "tokenizer.ggml.model": "llama",
     "tokenizer.ggml.tokens": ["<unk>", "<s>", "</s>", "▁", "a", "▁a"],
     "tokenizer.ggml.scores": [0, 0, 0, -2, -3, -1] as [Float],
@@ -149,7 +149,7 @@ struct HostileFileTests {
     arguments: [
       ("model", "bert" as any Sendable), ("tokens", [String]()), ("scores", [Float]([1])),
       ("scores", [Float](repeating: .nan, count: 6)), ("token_type", [1]),
-      ("token_type", [2, 3, 3, 1, 1, 9]), ("bos_token_id", 6), ("eos_token_id", -1),
+      ("token_type", [2, 3, 3, 1, 1, 9]),
     ])
   func badMetadata(key: String, value: any Sendable) throws {
     var metadata = Self.metadata
