@@ -92,6 +92,53 @@ private func lookup(
 }
 
 @Suite struct DraftModelTests {
+  @Test("nothing is drafted while the text has a token that the model lacks, and nothing breaks")
+  func missingToken() throws {
+    let model = TableModel(vocabularySize: 8, seed: 2)
+    let bridge = VocabularyBridge(sharedSize: 8)
+    let drafters: [any Drafter] = [
+      try DraftModelDrafter(model: model, capacity: 64),
+      try CrossVocabularyDrafter(
+        model: model, capacity: 64, configuration: .init(method: .slem, bridge: bridge)),
+    ]
+    for drafter in drafters {
+      func draft(_ tokens: [Int32]) throws -> DraftTree {
+        try drafter.draft(after: context(tokens, vocabularySize: 10), budget: budget)
+      }
+      try drafter.begin(prompt: [1, 9, 2])
+      if drafter is DraftModelDrafter<TableModel> {
+        #expect(try draft([1, 9, 2, 3]).isEmpty)
+        #expect(try draft([1, 9, 2, 3, 4]).isEmpty)
+      } else {
+        // Drafting by text goes on: such a token is no text.
+        #expect(try !draft([1, 9, 2, 3]).isEmpty)
+      }
+      try drafter.begin(prompt: [1, 2])
+      #expect(try !draft([1, 2, 3]).isEmpty)
+      _ = try draft([1, 2, 3, 8])
+      #expect(try !draft([1, 2, 3]).isEmpty)
+    }
+  }
+
+  @Test("the output's law is the target's though the model lacks a token, or has one more")
+  func lawOfOtherSizes() throws {
+    let target = TableModel(vocabularySize: 3, seed: 4, sharpness: 1.2)
+    let warm = try SamplingParameters(temperature: 1)
+    for size in [2, 4] {
+      let model = TableModel(vocabularySize: size, seed: 9, sharpness: 1.2)
+      let (law, reused) = try Enumerator.law { chance in
+        let setup = GenerationSetup(
+          drafter: try DraftModelDrafter(model: model, capacity: 64), draftLength: .fixed(2),
+          draftNodes: 6, rule: RejectionSampling(), sampling: warm,
+          limits: GenerationLimits(maxTokens: 3))
+        let generator = try SpeculativeGenerator(target: target, capacity: 64)
+        return try generate(generator, prompt: [0, 1, 1], setup: setup, chance: chance).output
+      }
+      let plain = try plainLaw(target, prompt: [0, 1, 1], length: 3, sampler: Sampler(warm))
+      #expect(!reused && totalVariation(law, plain) < 1e-12, "\(size) tokens")
+    }
+  }
+
   let model = TableModel(vocabularySize: 10, seed: 3, sharpness: 2)
 
   @Test("the q that is returned is the q that was sampled from, after all processing")

@@ -36,6 +36,39 @@ private func controller() throws -> SpeedController {
 
 @Suite struct IdentityTests {
   @Test(
+    "a draft model with fewer or more tokens than the target changes nothing of the output",
+    arguments: DrafterRegistry.entries.map(\.name).filter { !DrafterRegistry.trained.contains($0) },
+    0..<4)
+  func otherVocabularySizes(name: String, sampling: Int) throws {
+    let target = TableModel(vocabularySize: 16)
+    let limits = GenerationLimits(maxTokens: 40)
+    let sequence = try plainSequence(target, samplings[sampling], limits)
+    #expect(sequence.contains { $0 >= 12 })
+    for size in [12, 20] {
+      var settings = DrafterSettings(
+        length: 8, capacity: 512, draftModel: TableModel(vocabularySize: size))
+      settings.target = target
+      settings.layerSkip.skippedLayers = [1, 2]
+      settings.sequence = sequence
+      settings.datastore = try temporaryDatastore(
+        [sequence.map { $0 % 16 + 4 }], vocabularySize: 20)
+      for rule in [SampleAndMatch(), RejectionSampling()] as [any AcceptanceRule] {
+        let setup = GenerationSetup(
+          drafter: try DrafterRegistry.make(name, settings), draftLength: .fixed(4), rule: rule,
+          sampling: samplings[sampling], limits: limits)
+        if samplings[sampling].isGreedy || rule is SampleAndMatch {
+          let fault = try difference(target: target, prompt: prompt, setup: setup)
+          #expect(fault == nil, "\(name), \(size) tokens: \(fault ?? "")")
+        } else {
+          let generator = try SpeculativeGenerator(target: target, capacity: 512)
+          let (output, faults) = try generate(generator, prompt: prompt, setup: setup)
+          #expect(output.count == 40 && faults.isEmpty, "\(name), \(size) tokens: \(faults)")
+        }
+      }
+    }
+  }
+
+  @Test(
     "every drafter gives the plain output, whatever the draft length",
     // Trained drafters need a transformer as their target: see DrafterTests.
     arguments: DrafterRegistry.entries.map(\.name).filter { !DrafterRegistry.trained.contains($0) },

@@ -24,7 +24,8 @@ final class ModelSequence<Model: LanguageModel> {
     _ = try catchUp(with: tokens.dropLast(), logits: .none)
   }
 
-  /// The logits of the token that follows; nil when the sequence is empty or does not fit.
+  /// The logits of the token that follows; nil when the sequence is empty, does not fit, or has a
+  /// token that the model lacks.
   func logits(after tokens: [Int32]) throws -> UnsafeMutableBufferPointer<Float>? {
     guard tokens.count <= capacity else { return nil }
     return try catchUp(with: tokens[...], logits: .last)
@@ -37,6 +38,7 @@ final class ModelSequence<Model: LanguageModel> {
     var start = zip(cached, tokens.prefix(max(0, limit))).prefix { $0 == $1 }.count
     cache.truncate(to: start)
     cached.removeSubrange(start...)
+    guard model.knows(tokens[start...]) else { return nil }
     var last: UnsafeMutableBufferPointer<Float>?
     while start < tokens.count {
       let end = min(start + chunk, tokens.count)
@@ -49,5 +51,13 @@ final class ModelSequence<Model: LanguageModel> {
       start = end
     }
     return last
+  }
+}
+
+extension LanguageModel {
+  /// Whether the model has all of the tokens. Models of one vocabulary pad it to different sizes,
+  /// and a target may write what stands for nothing.
+  func knows(_ tokens: some Sequence<Int32>) -> Bool {
+    tokens.allSatisfy { $0 >= 0 && Int($0) < vocabularySize }
   }
 }

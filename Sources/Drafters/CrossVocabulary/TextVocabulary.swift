@@ -56,7 +56,9 @@ struct CharacterVocabulary: TextVocabulary {
   /// Characters of four bytes begin here.
   private static let first: UInt32 = 0x10000
 
-  func kind(of token: Int32) -> TextTokenKind { .text }
+  func kind(of token: Int32) -> TextTokenKind {
+    token >= 0 && Int(token) < size ? .text : .unusable
+  }
 
   func appendBytes(of token: Int32, to bytes: inout [UInt8]) {
     let value = Self.first + UInt32(bitPattern: token)

@@ -97,13 +97,14 @@ public final class DraftModelDrafter<Model: LanguageModel>: Drafter {
   }
 
   /// Brings the cache to exactly `tokens`; returns the last row's logits if asked for and there
-  /// was a row to compute.
+  /// was a row to compute. After a token that the model lacks it stays where it is.
   private func catchUp(with tokens: ArraySlice<Int32>, logits: LogitRows) throws -> DraftLogits? {
     let limit = logits == .none ? tokens.count : tokens.count - 1
     var start = zip(cached, tokens.prefix(limit)).prefix { $0 == $1 }.count
     cache.truncate(to: start)
     cached.removeSubrange(start...)
     pending = Rows()
+    guard model.knows(tokens[start...]) else { return nil }
     var last: DraftLogits?
     while start < tokens.count {
       let end = min(start + chunk, tokens.count)

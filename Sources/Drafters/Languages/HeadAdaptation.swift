@@ -88,7 +88,7 @@ public final class HeadAdaptation: Sendable {
       state.weights.withUnsafeBufferPointer { weights in
         guard let base = weights.baseAddress, let input = hidden.baseAddress else { return }
         for (row, token) in state.tokens.enumerated() {
-          guard let place = column(token) else { continue }
+          guard let place = column(token), place < logits.count else { continue }
           logits[place] += Self.dot(base + row * hidden.count, input, hidden.count)
         }
       }

@@ -132,7 +132,7 @@ public final class SuffixDrafter: ExtendingDrafter {
       mixture.mix()
       addCandidates(
         at: parent, own, read, pathProbability: pathProbability, floor: floor,
-        room: nodes - tree.count)
+        vocabularySize: context.vocabularySize, room: nodes - tree.count)
       // The likeliest path first: a prefix of the tree is the best tree of its size. Nodes that
       // cannot have children are passed over.
       repeat {
@@ -146,13 +146,13 @@ public final class SuffixDrafter: ExtendingDrafter {
   }
 
   /// Adds the mixture's tokens to the candidates, which stay sorted, the best one last, and no
-  /// more than there is room for in the tree.
+  /// more than there is room for in the tree. A store may have tokens that this target lacks.
   private func addCandidates(
     at parent: Int, _ own: SuffixMatch, _ past: SuffixMatch, pathProbability: Double,
-    floor: Double, room: Int
+    floor: Double, vocabularySize: Int, room: Int
   ) {
     guard room > 0 else { return }
-    for (token, score) in zip(mixture.tokens, mixture.probabilities) {
+    for (token, score) in zip(mixture.tokens, mixture.probabilities) where token < vocabularySize {
       let probability = pathProbability * score
       guard probability >= floor else { continue }
       if candidates.count >= room {
