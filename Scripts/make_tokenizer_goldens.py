@@ -185,8 +185,8 @@ def chat_goldens():
     write("templates.json", {"sources": sources, "cases": cases, "snippets": snippets})
 
 
-# What added tokens may be, each beside an ordinary text: the white space they take, and whether they
-# are looked for before or after the text is normalised.
+# What added tokens may be: the white space they take, and whether they are looked for before or
+# after the text is normalised.
 ADDED = [
     dict(content="<both>", lstrip=True, rstrip=True, special=True, normalized=False),
     dict(content="<left>", lstrip=True, rstrip=False, special=True, normalized=False),
@@ -200,7 +200,8 @@ ADDED_TEXTS = [
     "물결 물결", "물결물결", "강 \u3000물결", "caf\u00e9~ cafe\u0301~ \u2003x", "e\u0301~\u00a0e\u0301~",
     "<left>\u3000물", "물\u3000<left>", "tin\u00a0<both>\u00a0tin", "a\u2028\u2029<both>\u1680b",
     "a\u200b<both>\u200bb", "\u0085<right>\u0085", "x\u001f<both>\u001fx", "\u00a0<both>",
-    " \t\n<both>\n\t <right>\r\n z", "<both><both>\u3000<both>", "\u00c2\u00a0<left> \u202f\u205f",
+    " \t\n<both>\n\t <right>\r\n z", "<both><both>\u3000<both>",
+    "\u00c2\u00a0<left> \u202f\u205f",
 ]
 
 

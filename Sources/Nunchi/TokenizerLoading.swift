@@ -21,8 +21,8 @@ extension Tokenizer {
   }
 
   /// The tokenizer of a Hugging Face folder: `tokenizer.json` and, if they are there, what
-  /// `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja` add to it, and the
-  /// ends of texts in `config.json` and `generation_config.json`.
+  /// `tokenizer_config.json`, `special_tokens_map.json` and `chat_template.jinja` add to it, and
+  /// the ends of texts in `config.json` and `generation_config.json`.
   /// - Throws: `ModelFileError.unreadable` or `TokenizationError`.
   public convenience init(folder: String) throws {
     func contents(_ name: String) -> Data? {
