@@ -16,19 +16,34 @@ struct ChatTemplateTests {
         case .object(let sources)? = root["sources"], case .array(let cases)? = root["cases"],
         case .array(let snippets)? = root["snippets"]
       else { throw CocoaError(.fileReadCorruptFile) }
-      for (name, source) in sources.members { self.sources[name] = source.string }
+      for (name, source) in sources.members { self.sources[name.string ?? ""] = source.string }
       for case .object(let entry) in cases {
         guard case .object(let variables)? = entry["variables"] else { continue }
         self.cases.append(
           (
             entry["template"]?.string ?? "",
-            Dictionary(uniqueKeysWithValues: variables.members.map { ($0.name, $0.value) }),
+            Dictionary(
+              uniqueKeysWithValues: variables.members.map { ($0.key.string ?? "", $0.value) }),
             entry["output"]?.string
           ))
       }
-      for case .array(let pair) in snippets {
-        self.snippets.append((pair[0].string ?? "", pair[1].string))
+      self.snippets = Self.pairs(snippets)
+    }
+
+    private static func pairs(_ list: [TemplateValue]) -> [(source: String, output: String?)] {
+      list.compactMap { element in
+        guard case .array(let pair) = element, pair.count == 2 else { return nil }
+        return (pair[0].string ?? "", pair[1].string)
       }
+    }
+
+    /// What `Scripts/make_template_goldens.py` wrote.
+    static func features(_ name: String) throws -> [(source: String, output: String?)] {
+      let text = String(decoding: try Goldens.data("template-features.json"), as: UTF8.self)
+      guard case .object(let root) = try TemplateValue(json: text),
+        case .array(let list)? = root[name]
+      else { throw CocoaError(.fileReadCorruptFile) }
+      return pairs(list)
     }
   }
 
@@ -48,12 +63,15 @@ struct ChatTemplateTests {
     }
   }
 
-  @Test("Every feature does what Python's Jinja does")
+  @Test("Every feature does what Python's Jinja does, and what it refuses is refused")
   func features() throws {
-    let golden = try Golden()
-    #expect(golden.snippets.count >= 60)
-    for (source, output) in golden.snippets {
-      let render = { try ChatTemplate(source: source).render(variables: ["messages": []]) }
+    let snippets = try Golden().snippets + Golden.features("snippets")
+    #expect(snippets.count >= 300)
+    for (source, output) in snippets {
+      let render = {
+        try ChatTemplate(source: source).render(
+          variables: ["messages": [], "tools": .none, "documents": .none])
+      }
       if let output {
         do {
           #expect(try render() == output, "\(source)")
@@ -64,6 +82,17 @@ struct ChatTemplateTests {
         #expect(throws: TokenizationError.self, "\(source)") { try render() }
       }
     }
+  }
+
+  @Test("Tools and documents that nobody gives are none, and given ones are what is given")
+  func toolsAreNone() throws {
+    let template = try ChatTemplate(
+      source: "{% if tools is not none %}{{ tools|length }}{% endif %}{{ documents is none }}")
+    let messages = [ChatMessage(role: "user", content: "x")]
+    #expect(try template.render(messages: messages, addGenerationPrompt: true) == "True")
+    let given = try template.render(
+      messages: messages, addGenerationPrompt: true, variables: ["tools": [1, 2]])
+    #expect(given == "2True")
   }
 
   @Test("The real model's template runs through the public call")
@@ -82,14 +111,18 @@ struct ChatTemplateTests {
         """)
   }
 
-  @Test("Dates are written as strftime writes them")
+  @Test("Dates are written as Python's strftime writes them")
   func dates() throws {
     var parts = DateComponents(year: 2024, month: 7, day: 4, hour: 9, minute: 5, second: 3)
     parts.calendar = Calendar(identifier: .gregorian)
     let now = try #require(parts.date)
-    let template = try ChatTemplate(source: "{{ strftime_now('%d %b %Y %A %B %H:%M:%S %y %%') }}")
-    #expect(
-      try template.render(variables: [:], now: now) == "04 Jul 2024 Thursday July 09:05:03 24 %")
+    let template = try ChatTemplate(source: "{{ strftime_now(format) }}")
+    let dates = try Golden.features("dates")
+    #expect(dates.count > 15)
+    for (format, text) in dates {
+      let found = try template.render(variables: ["format": .string(format)], now: now)
+      #expect(found == text, "\(format)")
+    }
   }
 
   @Test("Errors name the line, what was expected and what was found")
@@ -103,6 +136,16 @@ struct ChatTemplateTests {
         line: 2, expected: "{% elif %} or {% else %} or {% endif %}",
         found: "the end of the template")
     ) { try ChatTemplate(source: "\n{% if true %}") }
+    #expect(
+      throws: TokenizationError.template(
+        line: 2, expected: "arguments named \"default\", \"base\" in the filter \"int\"",
+        found: "\"fallback\"")
+    ) { try ChatTemplate(source: "\n{{ 'x'|int(fallback=1) }}").render(variables: [:]) }
+    #expect(
+      throws: TokenizationError.template(
+        line: 1, expected: "a function, a macro or a method that changes nothing",
+        found: "\".append\"")
+    ) { try ChatTemplate(source: "{{ [].append(1) }}").render(variables: [:]) }
     #expect(throws: TokenizationError.templateRaised("no")) {
       try ChatTemplate(source: "{{ raise_exception('no') }}").render(variables: [:])
     }
@@ -118,10 +161,25 @@ struct ChatTemplateTests {
     "{% set ns = namespace(x=[1]) %}{% for i in range(99) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x|tojson }}",
     "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
     "{% macro f(x) %}{{ g(x) }}{% endmacro %}{% macro g(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
+    "{% set n = namespace(x=1) %}{% for i in range(99999) %}{% set n.x = namespace(x=n.x) %}"
+      + "{% endfor %}{{ n.x.x.y.z }}",
+    "{% set n = namespace(f=range) %}{% macro wrap(f) %}{% macro g() %}{{ f() }}{% endmacro %}"
+      + "{% set n.f = g %}{% endmacro %}{% for i in range(50000) %}{{ wrap(n.f) }}{% endfor %}"
+      + "{{ n.f() }}",
+    "{% set n = namespace(x=[]) %}{% for i in range(999) %}"
+      + "{% set n.x = n.x|batch(1)|list + [1] %}{% set n.x = [n.x]|groupby(0) %}{% endfor %}",
+    "{% for t in [1] recursive %}{{ loop([t]) }}{% endfor %}",
+    "{{ [1] * 9999999999 }}", "{{ 'x'|center(999999999) }}", "{{ 'x'.ljust(999999999) }}",
+    "{{ '%999999999d' % 1 }}", "{{ '{:999999999}'.format(1) }}", "{{ '%.999999999f' % 1 }}",
+    "{{ ('\\t' * 9999999).expandtabs(999) }}", "{{ 2 ** 64 }}", "{{ 9 ** 9 ** 9 ** 9 }}",
+    "{{ '{:{:{}}}'.format(1, 2, 3) }}", "{{ [1]|slice(999999)|list|slice(999999)|list }}",
+    "{{ strftime_now('%A' * 9999) }}", "{{ strftime_now('%999999999d') + x.y }}",
+    "{{ 'a'.join(['b' * 9999999] * 9) }}", "{{ ('a' * 999999).replace('', 'b' * 99) }}",
+    "{{ 'x'|indent(999999999) }}",
     "{{ 'a'.replace('a', 'b' * 1000000).replace('b', 'c' * 1000000) }}",
     "{{ 9223372036854775807 + 1 }}", "{{ (-9223372036854775807 - 1) // -1 }}", "{{ 1 % 0 }}",
     "{{ [1, 2][::0] }}", "{{ 'abc'|indent(99999999) }}", "{{ 1|tojson(indent=99999999) }}",
-    "{{ ([1] * 3) }}", "{{ {}.x.y }}", "{{ [1].x() }}", "{{ none() }}",
+    "{{ {}.x.y }}", "{{ [1].x() }}", "{{ none() }}",
     String(repeating: "{{ (", count: 1) + String(repeating: "(", count: 100_000),
     "{{ " + String(repeating: "not ", count: 100_000) + "1 }}",
     "{{ " + String(repeating: "-", count: 100_000) + "1 }}",

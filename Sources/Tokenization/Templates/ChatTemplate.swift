@@ -12,7 +12,7 @@ public struct ChatMessage: Sendable, Codable, Equatable {
   }
 }
 
-/// A model's chat template: a program in Jinja, as far as published templates use it, that writes a
+/// A model's chat template: a program in Jinja, with what transformers adds to it, that writes a
 /// conversation as the text the model was trained on.
 ///
 /// Templates come with models and are not trusted: steps, output and nesting are bounded.
@@ -41,13 +41,14 @@ public struct ChatTemplate: Sendable {
       all["messages"] = .array(
         messages.map { ["role": .string($0.role), "content": .string($0.content)] })
     }
+    // As transformers has it: known, and none where nobody gives them.
+    for name in ["tools", "documents"] where all[name] == nil { all[name] = TemplateValue.none }
     all["add_generation_prompt"] = .bool(addGenerationPrompt)
     return try render(variables: all)
   }
 
   /// Runs the template with these variables only.
   public func render(variables: [String: TemplateValue], now: Date = Date()) throws -> String {
-    var interpreter = TemplateInterpreter(variables: variables, now: now)
-    return try interpreter.run(statements)
+    try TemplateInterpreter(variables: variables, now: now).run(statements)
   }
 }

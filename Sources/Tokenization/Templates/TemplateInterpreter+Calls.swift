@@ -1,109 +1,127 @@
 import Foundation
 
 extension TemplateInterpreter {
-  mutating func call(
-    _ callee: TemplateExpression, _ arguments: TemplateArguments
+  /// Calls a value; `callee` is what errors show.
+  func call(
+    _ function: TemplateValue, _ call: TemplateCall, of callee: TemplateExpression
   ) throws -> TemplateValue {
-    let callLine = line
-    switch callee.kind {
-    case .name(let name):
-      let (positional, named) = try evaluate(arguments)
-      line = callLine
-      if hasMacro(name) { return try callMacro(name, positional, named) }
-      return try callFunction(name, positional, named)
-    case .attribute(let receiver, let name):
-      let value = try evaluate(receiver)
-      let (positional, named) = try evaluate(arguments)
-      line = callLine
-      switch value {
-      case .string(let text): return try callMethod(name, text, positional, named)
-      case .object(let object), .namespace(let object):
-        return try callMethod(name, object, positional)
-      case .undefined: throw fail("a value with a method \"\(name)\"", value.kind)
-      default: throw fail("a string or a mapping before \".\(name)()\"", value.kind)
+    switch function {
+    case .function(let name): return try callFunction(name, call)
+    case .method(let owner, let name): return try callMethod(name, of: owner, call)
+    case .reference(let reference):
+      switch things[reference.place] {
+      case .macro(let macro, let scope): return try callMacro(macro, in: scope, call)
+      case .loop(let state):
+        let given = try bind(call, to: "iterable /", of: "loop")
+        return .string(
+          try recurse(state, over: elements(of: given["iterable"] ?? .undefined)))
+      case .joiner(let separator, let isUsed):
+        things[reference.place] = .joiner(separator, isUsed: true)
+        return .string(isUsed ? separator : "")
+      default: break
       }
-    default:
-      throw fail("a function, a macro or a method", "another value")
+    default: break
     }
+    var found = function.kind
+    if case .name(let name) = callee.kind { found = "\"\(name)\"" }
+    if case .attribute(_, let name) = callee.kind { found = "\".\(name)\"" }
+    throw fail("a function, a macro or a method that changes nothing", found)
+  }
+
+  func bind(
+    _ call: TemplateCall, to signature: TemplateSignature, of name: String
+  ) throws -> TemplateBinding {
+    try TemplateBinding(call, to: signature, of: name, line: line)
   }
 
   // MARK: Functions
 
-  private mutating func callFunction(
-    _ name: String, _ arguments: [TemplateValue], _ named: [String: TemplateValue]
+  static let functions: [String: TemplateSignature] = [
+    "raise_exception": "message", "strftime_now": "format", "range": "start stop? step? /",
+    "dict": "pairs? / **", "namespace": "pairs? / **", "cycler": "*", "joiner": "sep?",
+  ]
+
+  private func callFunction(
+    _ name: String, _ call: TemplateCall
   ) throws -> TemplateValue {
+    guard let signature = Self.functions[name] else { throw fail("a function", "\"\(name)\"") }
+    let given = try bind(call, to: signature, of: "\(name)()")
     switch name {
     case "raise_exception":
-      throw TokenizationError.templateRaised(try text(of: arguments.first ?? .undefined))
-    case "namespace", "dict":
-      var object = TemplateObject()
-      if case .object(let first)? = arguments.first { object = first }
-      for key in named.keys.sorted() { object[key] = named[key] }
-      return name == "dict" ? .object(object) : .namespace(object)
-    case "range":
-      let numbers = arguments.compactMap(\.integer)
-      guard numbers.count == arguments.count, (1...3).contains(numbers.count) else {
-        throw fail("one to three integers in range()", "something else")
-      }
-      let step = numbers.count == 3 ? numbers[2] : 1
-      guard step != 0 else { throw fail("a step other than 0", "0") }
-      let (from, to) = numbers.count == 1 ? (0, numbers[0]) : (numbers[0], numbers[1])
-      var values: [TemplateValue] = []
-      for value in stride(from: from, to: to, by: step) {
-        try self.step()
-        values.append(.integer(value))
-        guard values.count <= 100_000 else { throw fail("a range of at most 100000", "more") }
-      }
-      return .array(values)
-    case "strftime_now":
-      return .string(try formattedDate(text(of: arguments.first ?? .undefined)))
-    default:
-      throw fail("a function or a macro", "\"\(name)\"")
+      throw TokenizationError.templateRaised(try text(of: given["message"] ?? .undefined))
+    case "dict": return .object(try mapping(given))
+    case "namespace":
+      let members = try mapping(given)
+      for case .string(let member) in members.keys { try checkMember(member) }
+      return make(.namespace, .namespace(members))
+    case "range": return .array(try range(given))
+    case "cycler":
+      guard !given.more.isEmpty else { throw given.fail("a value to cycle through", "nothing") }
+      return make(.cycler, .cycler(given.more, next: 0))
+    case "joiner": return make(.joiner, .joiner(try given.text("sep") ?? ", ", isUsed: false))
+    default: return .string(try formattedDate(given.string("format")))
     }
   }
 
-  /// `datetime.now().strftime`, for the letters that templates use.
-  private func formattedDate(_ format: String) throws -> String {
-    let calendar = Calendar(identifier: .gregorian)
-    let parts = calendar.dateComponents(
-      [.year, .month, .day, .hour, .minute, .second, .weekday], from: now)
-    let months = [
-      "January", "February", "March", "April", "May", "June", "July", "August", "September",
-      "October", "November", "December",
-    ]
-    let days = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
-    let month = months[max((parts.month ?? 1) - 1, 0) % 12]
-    let day = days[max((parts.weekday ?? 1) - 1, 0) % 7]
-    func two(_ value: Int?) -> String {
-      let value = value ?? 0
-      return value < 10 ? "0\(value)" : "\(value)"
+  /// `dict(mapping or pairs, name=value …)`.
+  private func mapping(_ given: TemplateBinding) throws -> TemplateObject {
+    var object = TemplateObject()
+    if case .object(let first)? = given["pairs"] {
+      object = first
+    } else if let pairs = given["pairs"] {
+      for pair in try elements(of: pairs) {
+        let parts = try elements(of: pair)
+        guard parts.count == 2, object.set(parts[0], parts[1]) else {
+          throw given.fail("pairs of a key and a value", pair.kind)
+        }
+      }
     }
+    for (name, value) in given.moreNamed { object[name] = value }
+    try checkDepth(.object(object))
+    return object
+  }
+
+  private func range(_ given: TemplateBinding) throws -> [TemplateValue] {
+    let start = try given.integer("start") ?? 0
+    let stop = try given.integer("stop")
+    let step = try given.integer("step") ?? 1
+    guard step != 0 else { throw given.fail("a step other than 0", "0") }
+    var values: [TemplateValue] = []
+    for value in stride(from: stop == nil ? 0 : start, to: stop ?? start, by: step) {
+      try self.step()
+      values.append(.integer(value))
+      guard values.count <= 100_000 else { throw fail("a range of at most 100000", "more") }
+    }
+    return values
+  }
+
+  /// `datetime.now().strftime`: the C library's, but for what a time without a zone leaves empty.
+  private func formattedDate(_ format: String) throws -> String {
+    guard format.utf8.count <= 1_000 else { throw fail("a date's format", "a long text") }
+    var seconds = time_t(now.timeIntervalSince1970.rounded(.down))
+    var parts = tm()
+    localtime_r(&seconds, &parts)
     var result = ""
-    var isLetter = false
-    for character in format.unicodeScalars {
-      guard isLetter || character == "%" else {
-        result.unicodeScalars.append(character)
+    var rest = format.unicodeScalars[...]
+    while let scalar = rest.popFirst() {
+      guard scalar == "%" else {
+        result.unicodeScalars.append(scalar)
         continue
       }
-      guard isLetter else {
-        isLetter = true
-        continue
+      var specifier = "%"
+      while let next = rest.popFirst() {
+        specifier.unicodeScalars.append(next)
+        if !"-_0^#:EO123456789".unicodeScalars.contains(next) { break }
       }
-      isLetter = false
-      switch character {
-      case "Y": result += "\(parts.year ?? 0)"
-      case "y": result += two((parts.year ?? 0) % 100)
-      case "m": result += two(parts.month)
-      case "d": result += two(parts.day)
-      case "H": result += two(parts.hour)
-      case "M": result += two(parts.minute)
-      case "S": result += two(parts.second)
-      case "B": result += month
-      case "b": result += month.prefix(3)
-      case "A": result += day
-      case "a": result += day.prefix(3)
-      case "%": result += "%"
-      default: throw fail("one of %Y %y %m %d %H %M %S %B %b %A %a", "\"%\(character)\"")
+      switch specifier {
+      case "%f":
+        let fraction = now.timeIntervalSince1970 - now.timeIntervalSince1970.rounded(.down)
+        result += String(format: "%06d", min(Int(fraction * 1e6), 999_999))
+      case "%z", "%:z", "%Z": break
+      default:
+        var buffer = [CChar](repeating: 0, count: 1_000)
+        let count = strftime(&buffer, buffer.count, specifier, &parts)
+        result += String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
       }
     }
     return result
@@ -111,160 +129,121 @@ extension TemplateInterpreter {
 
   // MARK: Methods
 
-  private mutating func callMethod(
-    _ name: String, _ object: TemplateObject, _ arguments: [TemplateValue]
-  ) throws -> TemplateValue {
-    try step(object.names.count)
-    switch name {
-    case "items": return .array(object.members.map { .array([.string($0.name), $0.value]) })
-    case "keys": return .array(object.names.map { .string($0) })
-    case "values": return .array(object.members.map(\.value))
-    case "get":
-      let key = try text(of: arguments.first ?? .undefined)
-      return object[key] ?? (arguments.count > 1 ? arguments[1] : .none)
-    default: throw fail("items, keys, values or get of a mapping", "\"\(name)\"")
+  /// What may be called of a value, by name.
+  static func methods(of value: TemplateValue) -> [String: TemplateSignature] {
+    switch value {
+    case .string, .markup: stringMethods
+    case .array: listMethods.merging(["copy": ""]) { $1 }
+    case .tuple: listMethods
+    case .object: mappingMethods
+    case .reference(let reference):
+      switch reference.kind {
+      case .loop: ["cycle": "*", "changed": "*"]
+      case .cycler: ["next": "", "reset": ""]
+      default: [:]
+      }
+    default: [:]
     }
   }
 
-  private mutating func callMethod(
-    _ name: String, _ string: String, _ arguments: [TemplateValue],
-    _ named: [String: TemplateValue]
+  private static let listMethods: [String: TemplateSignature] = [
+    "count": "value /", "index": "value start? stop? /",
+  ]
+  private static let mappingMethods: [String: TemplateSignature] = [
+    "items": "", "keys": "", "values": "", "copy": "", "get": "key default? /",
+  ]
+
+  private func callMethod(
+    _ name: String, of owner: TemplateValue, _ call: TemplateCall
   ) throws -> TemplateValue {
-    try step(string.utf8.count / 64)
-    func argument(_ index: Int) throws -> String {
-      guard index < arguments.count, case .string(let text) = arguments[index] else {
-        throw fail("a string as argument \(index + 1) of \(name)", "something else")
-      }
-      return text
+    guard let signature = Self.methods(of: owner)[name] else {
+      throw fail("a method", "\"\(name)\"")
     }
-    func ends(_ matches: (String) -> Bool) throws -> TemplateValue {
-      guard case .array(let candidates)? = arguments.first else {
-        return .bool(matches(try argument(0)))
+    let given = try bind(call, to: signature, of: "\(name)()")
+    switch owner {
+    case .string(let text): return try callMethod(name, of: text, given)
+    case .markup(let text):
+      // Methods of markup escape what they put into it.
+      var escaped = call
+      escaped.positional = try call.positional.map { try self.escaped($0) }
+      escaped.named = try call.named.map { ($0.name, try self.escaped($0.value)) }
+      let bound = try bind(escaped, to: signature, of: "\(name)()")
+      return try callMethod(name, of: text, bound).marked
+    case .array(let elements), .tuple(let elements):
+      try step(elements.count)
+      guard name != "copy" else { return owner }
+      let value = given["value"] ?? .undefined
+      if name == "count" { return .integer(elements.count { $0.equals(value) }) }
+      let range = Self.range(
+        try given.integer("start"), try given.integer("stop"), of: elements.count)
+      guard let place = elements[range].firstIndex(where: { $0.equals(value) }) else {
+        throw given.fail("a value of the list", value.kind)
       }
-      return .bool(try candidates.contains { matches(try text(of: $0)) })
-    }
-    switch name {
-    case "strip", "lstrip", "rstrip":
-      let set = arguments.isEmpty ? nil : try argument(0)
-      return .string(
-        string.stripped(of: set, left: name != "rstrip", right: name != "lstrip"))
-    case "split", "rsplit":
-      let most = (arguments.count > 1 ? arguments[1] : named["maxsplit"])?.integer ?? -1
-      let separator: String? =
-        if case .none? = arguments.first { nil } else {
-          arguments.isEmpty ? nil : try argument(0)
-        }
-      if separator?.isEmpty == true { throw fail("a separator", "an empty string") }
-      let parts = string.split(by: separator, most: most, fromRight: name == "rsplit")
-      return try checked(parts.map { .string($0) })
-    case "splitlines":
-      var lines = string.split(by: "\n", most: -1, fromRight: false)
-      if lines.last == "" { lines.removeLast() }
-      return try checked(lines.map { .string($0) })
-    case "startswith": return try ends { string.utf8.starts(with: $0.utf8) }
-    case "endswith": return try ends { string.utf8.reversed().starts(with: $0.utf8.reversed()) }
-    case "removeprefix":
-      let part = try argument(0)
-      return .string(
-        string.utf8.starts(with: part.utf8)
-          ? String(decoding: string.utf8.dropFirst(part.utf8.count), as: UTF8.self) : string)
-    case "removesuffix":
-      let part = try argument(0)
-      return .string(
-        string.utf8.reversed().starts(with: part.utf8.reversed())
-          ? String(decoding: string.utf8.dropLast(part.utf8.count), as: UTF8.self) : string)
-    case "replace":
-      let most = (arguments.count > 2 ? arguments[2] : named["count"])?.integer ?? -1
-      return .string(try replace(string, try argument(0), try argument(1), most: most))
-    case "find":
-      let part = try argument(0)
-      guard let range = string.utf8Ranges(of: part).first else { return .integer(-1) }
-      let head = String(decoding: Array(string.utf8)[..<range.lowerBound], as: UTF8.self)
-      return .integer(head.unicodeScalars.count)
-    case "count": return .integer(string.utf8Ranges(of: try argument(0)).count)
-    case "join":
-      let parts = try elements(of: arguments.first ?? .undefined).map { try text(of: $0) }
-      return .string(try checked(parts.joined(separator: string)))
-    case "isdigit":
-      return .bool(
-        !string.isEmpty
-          && string.unicodeScalars.allSatisfy { $0.properties.numericType == .decimal })
-    case "upper", "lower", "title", "capitalize":
-      return try filter(name, .string(string), [], [:])
-    default: throw fail("a method of strings", "\"\(name)\"")
+      return .integer(place)
+    case .object(let object):
+      try step(object.members.count)
+      switch name {
+      case "items":
+        return .view("dict_items", object.members.map { .tuple([$0.key, $0.value]) })
+      case "keys": return .view("dict_keys", object.keys)
+      case "values": return .view("dict_values", object.members.map(\.value))
+      case "copy": return owner
+      default:
+        let key = given["key"] ?? .undefined
+        guard TemplateKey(key) != nil else { throw given.fail("a key of a mapping", key.kind) }
+        return object[key] ?? given["default"] ?? .none
+      }
+    case .reference(let reference): return try callMethod(name, of: reference, given)
+    default: throw fail("a method", "\"\(name)\"")
     }
   }
 
-  func replace(_ text: String, _ old: String, _ new: String, most: Int) throws -> String {
-    guard !old.isEmpty else { throw fail("a text to replace", "an empty string") }
-    let ranges = text.utf8Ranges(of: old)
-    let count = most < 0 ? ranges.count : min(most, ranges.count)
-    guard text.utf8.count + count * new.utf8.count <= Self.mostBytes else {
-      throw fail("at most \(Self.mostBytes) bytes of text", "more")
+  private func callMethod(
+    _ name: String, of reference: TemplateReference, _ given: TemplateBinding
+  ) throws -> TemplateValue {
+    switch things[reference.place] {
+    case .loop(var loop):
+      if name == "cycle" {
+        guard !given.more.isEmpty else { throw given.fail("a value to cycle through", "nothing") }
+        return given.more[loop.index % given.more.count]
+      }
+      let isSame = loop.watched.map { TemplateValue.array($0).equals(.array(given.more)) } ?? false
+      loop.watched = given.more
+      things[reference.place] = .loop(loop)
+      return .bool(!isSame)
+    case .cycler(let elements, let next):
+      let after = name == "reset" ? 0 : (next + 1) % elements.count
+      things[reference.place] = .cycler(elements, next: after)
+      return name == "reset" ? .none : elements[next]
+    default: throw fail("a method", "\"\(name)\"")
     }
-    let bytes = Array(text.utf8)
-    var result: [UInt8] = []
-    var end = 0
-    for range in ranges.prefix(count) {
-      result += bytes[end..<range.lowerBound]
-      result += new.utf8
-      end = range.upperBound
-    }
-    return String(decoding: result + bytes[end...], as: UTF8.self)
+  }
+
+  /// What Python's `start` and `stop` leave of so many places.
+  static func range(_ start: Int?, _ stop: Int?, of count: Int) -> Range<Int> {
+    func place(_ index: Int) -> Int { min(max(index < 0 ? index &+ count : index, 0), count) }
+    let first = place(start ?? 0)
+    return first..<max(place(stop ?? count), first)
   }
 }
 
-extension String {
-  /// Where a part stands, by bytes and without overlaps: Swift compares characters, Python scalars.
-  func utf8Ranges(of part: String) -> [Range<Int>] {
-    let (bytes, wanted) = (Array(utf8), Array(part.utf8))
-    guard !wanted.isEmpty, bytes.count >= wanted.count else { return [] }
-    var ranges: [Range<Int>] = []
-    var index = 0
-    while index + wanted.count <= bytes.count {
-      if bytes[index] == wanted[0], bytes[index..<(index + wanted.count)].elementsEqual(wanted) {
-        ranges.append(index..<(index + wanted.count))
-        index += wanted.count
-      } else {
-        index += 1
-      }
+extension TemplateLoopState {
+  /// What `loop.name` is.
+  subscript(name: String) -> TemplateValue? {
+    let count = elements.count
+    return switch name {
+    case "index": .integer(index + 1)
+    case "index0": .integer(index)
+    case "revindex": .integer(count - index)
+    case "revindex0": .integer(count - index - 1)
+    case "first": .bool(index == 0)
+    case "last": .bool(index == count - 1)
+    case "length": .integer(count)
+    case "depth": .integer(depth + 1)
+    case "depth0": .integer(depth)
+    case "previtem": index > 0 ? elements[index - 1] : .undefined
+    case "nextitem": index + 1 < count ? elements[index + 1] : .undefined
+    default: nil
     }
-    return ranges
-  }
-
-  /// Python's `strip`: of whitespace, or of the scalars of `set`.
-  func stripped(of set: String?, left: Bool, right: Bool) -> String {
-    let wanted = set.map { Set($0.unicodeScalars) }
-    func goes(_ scalar: Unicode.Scalar) -> Bool {
-      wanted?.contains(scalar)
-        ?? (scalar.properties.isWhitespace || ("\u{1C}"..."\u{1F}").contains(scalar))
-    }
-    var scalars = unicodeScalars[...]
-    while left, let first = scalars.first, goes(first) { scalars.removeFirst() }
-    while right, let last = scalars.last, goes(last) { scalars.removeLast() }
-    return String(scalars)
-  }
-
-  /// Python's `split` and `rsplit`; without a separator at runs of whitespace.
-  func split(by separator: String?, most: Int, fromRight: Bool) -> [String] {
-    guard let separator else {
-      let words = unicodeScalars.split(whereSeparator: \.properties.isWhitespace).map { String($0) }
-      guard most >= 0, words.count > most + 1 else { return words }
-      return fromRight
-        ? [words.dropLast(most).joined(separator: " ")] + words.suffix(most)
-        : words.prefix(most) + [words.dropFirst(most).joined(separator: " ")]
-    }
-    var ranges = utf8Ranges(of: separator)
-    if most >= 0, ranges.count > most {
-      ranges = Array(fromRight ? ranges.suffix(most) : ranges.prefix(most))
-    }
-    let bytes = Array(utf8)
-    var parts: [String] = []
-    var start = 0
-    for range in ranges {
-      parts.append(String(decoding: bytes[start..<range.lowerBound], as: UTF8.self))
-      start = range.upperBound
-    }
-    return parts + [String(decoding: bytes[start...], as: UTF8.self)]
   }
 }

@@ -105,7 +105,13 @@ struct TemplateLexer {
       switch mark {
       case "#": try skipComment()
       case "{": try readInside(end: "}")
-      default: try readInside(end: "%")
+      default:
+        if let length = rawBegin() {
+          advance(length)
+          try readRaw()
+        } else {
+          try readInside(end: "%")
+        }
       }
       isLineStart = index > 0 && source[index - 1] == "\n"
     }
@@ -125,9 +131,63 @@ struct TemplateLexer {
     if text[start...].allSatisfy({ $0.properties.isWhitespace }) { text.removeSubrange(start...) }
   }
 
+  /// How long the rest of `{% raw %}` is, if that is the block at hand.
+  private func rawBegin() -> Int? {
+    guard var end = wordEnd("raw", from: index) else { return nil }
+    let isTight = end < source.count && source[end] == "-"
+    if isTight { end += 1 }
+    guard source[end...].starts(with: "%}".unicodeScalars) else { return nil }
+    end += 2
+    if isTight { end = spaceEnd(from: end) }
+    return end - index
+  }
+
+  /// Where the space after a word ends that follows space.
+  private func wordEnd(_ word: String, from start: Int) -> Int? {
+    let begin = spaceEnd(from: start)
+    guard source[begin...].starts(with: word.unicodeScalars) else { return nil }
+    return spaceEnd(from: begin + word.unicodeScalars.count)
+  }
+
+  private func spaceEnd(from start: Int) -> Int {
+    var end = start
+    while end < source.count, source[end].properties.isWhitespace { end += 1 }
+    return end
+  }
+
+  /// Reads up to `{% endraw %}`: all of it is text.
+  private mutating func readRaw() throws {
+    let isLineStart = source[index - 1] == "\n"
+    for start in index..<source.count where source[start...].starts(with: "{%".unicodeScalars) {
+      let control: Unicode.Scalar? = start + 2 < source.count ? source[start + 2] : nil
+      let isSigned = control == "-" || control == "+"
+      guard let name = wordEnd("endraw", from: start + (isSigned ? 3 : 2)) else { continue }
+      var end = name
+      let sign: Unicode.Scalar? = end < source.count ? source[end] : nil
+      if sign == "-" || sign == "+" { end += 1 }
+      guard source[end...].starts(with: "%}".unicodeScalars) else { continue }
+      var text = Array(source[index..<start])
+      if control == "-" {
+        while text.last?.properties.isWhitespace == true { text.removeLast() }
+      } else if control != "+" {
+        stripIndentation(&text, isLineStart: isLineStart)
+      }
+      if !text.isEmpty { add(.text(Self.string(text))) }
+      advance(end + 2 - index)
+      if sign == "-" {
+        skipSpace()
+      } else if sign != "+", peek() == "\n" {
+        advance()
+      }
+      return
+    }
+    throw fail("{% endraw %}", "the end of the template")
+  }
+
   private mutating func skipComment() throws {
     let start = line
     while index < source.count {
+      if peek() == "+", peek(1) == "#", peek(2) == "}" { return advance(3) }
       if peek() == "-", peek(1) == "#", peek(2) == "}" {
         advance(3)
         skipSpace()
@@ -209,6 +269,16 @@ struct TemplateLexer {
     func isDigit(_ scalar: Unicode.Scalar?) -> Bool {
       scalar.map { ("0"..."9").contains($0) } ?? false
     }
+    let radices: [Unicode.Scalar: Int] = ["b": 2, "B": 2, "o": 8, "O": 8, "x": 16, "X": 16]
+    if peek() == "0", let radix = peek(1).flatMap({ radices[$0] }) {
+      advance(2)
+      while let scalar = peek(), scalar == "_" || Character(scalar).isHexDigit {
+        if scalar != "_" { digits.unicodeScalars.append(scalar) }
+        advance()
+      }
+      guard let value = Int(digits, radix: radix) else { throw fail("a number", "\"\(digits)\"") }
+      return add(.integer(value))
+    }
     while let scalar = peek(), isDigit(scalar) || scalar == "_" || scalar == "." {
       // "1.x" is a member, not a fraction.
       if scalar == ".", digits.contains(".") || !isDigit(peek(1)) { break }
@@ -224,6 +294,9 @@ struct TemplateLexer {
       }
     }
     if let value = Int(digits) { return add(.integer(value)) }
+    guard digits.contains(where: { $0 == "." || $0 == "e" }) else {
+      throw fail("an integer of 64 bits", digits)
+    }
     guard let value = Double(digits), value.isFinite else { throw fail("a number", digits) }
     add(.number(value))
   }
@@ -243,9 +316,22 @@ struct TemplateLexer {
       case "n": scalars.append("\n")
       case "t": scalars.append("\t")
       case "r": scalars.append("\r")
+      case "a": scalars.append("\u{7}")
+      case "b": scalars.append("\u{8}")
+      case "f": scalars.append("\u{C}")
+      case "v": scalars.append("\u{B}")
       case "\\", "'", "\"": scalars.append(escaped)
+      case "U": scalars.append(try readEscape(digits: 8))
       case "u": scalars.append(try readEscape(digits: 4))
       case "x": scalars.append(try readEscape(digits: 2))
+      case "0"..."7":
+        var value = escaped.value - 48
+        for _ in 0..<2 {
+          guard let digit = peek(), ("0"..."7").contains(digit) else { break }
+          value = value * 8 + digit.value - 48
+          advance()
+        }
+        scalars += Unicode.Scalar(value).map { [$0] } ?? []
       case "\n": break
       default: scalars += ["\\", escaped]
       }

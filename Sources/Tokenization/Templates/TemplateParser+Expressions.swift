@@ -1,15 +1,19 @@
 extension TemplateParser {
-  /// Expressions with commas between are a list.
-  mutating func tuple() throws -> TemplateExpression {
+  /// Expressions with commas between are a tuple.
+  /// - Parameter withChoice: whether `a if b else c` may be among them.
+  mutating func tuple(withChoice: Bool = true) throws -> TemplateExpression {
     let line = token.line
-    let first = try expression()
+    func part(_ parser: inout Self) throws -> TemplateExpression {
+      withChoice ? try parser.expression() : try parser.disjunction()
+    }
+    let first = try part(&self)
     guard token.kind == .symbol(",") else { return first }
     var elements = [first]
     while accept(",") {
       if token.kind == .blockEnd || token.kind == .outputEnd || token.kind == .symbol(")") { break }
-      elements.append(try expression())
+      elements.append(try part(&self))
     }
-    return TemplateExpression(kind: .list(elements), line: line)
+    return TemplateExpression(kind: .tuple(elements), line: line)
   }
 
   /// `a if b else c`
@@ -38,24 +42,26 @@ extension TemplateParser {
   }
 
   private mutating func comparison() throws -> TemplateExpression {
-    var left = try sum()
+    let line = token.line
+    let first = try sum()
+    var rest: [(name: String, value: TemplateExpression)] = []
     while true {
-      let line = token.line
       switch token.kind {
       case .symbol(let symbol) where ["==", "!=", "<", ">", "<=", ">="].contains(symbol):
         advance()
-        left = TemplateExpression(kind: .binary(symbol, left, try sum()), line: line)
+        rest.append((symbol, try sum()))
       case .name("in"):
         advance()
-        left = TemplateExpression(kind: .binary("in", left, try sum()), line: line)
+        rest.append(("in", try sum()))
       case .name("not") where peek(1) == .name("in"):
         advance()
         advance()
-        let inside = TemplateExpression(kind: .binary("in", left, try sum()), line: line)
-        left = TemplateExpression(kind: .not(inside), line: line)
+        rest.append(("not in", try sum()))
       default:
-        return left
+        return rest.isEmpty
+          ? first : TemplateExpression(kind: .comparison(first, rest), line: line)
       }
+      guard rest.count < 100 else { throw fail("at most 100 comparisons in a row") }
     }
   }
 
@@ -91,11 +97,10 @@ extension TemplateParser {
     try nested { parser in
       let line = parser.token.line
       var result: TemplateExpression
-      if parser.accept("-") {
+      if case .symbol(let sign) = parser.token.kind, sign == "-" || sign == "+" {
+        parser.advance()
         result = TemplateExpression(
-          kind: .negative(try parser.unary(withFilters: false)), line: line)
-      } else if parser.accept("+") {
-        result = try parser.unary(withFilters: false)
+          kind: .sign(sign, try parser.unary(withFilters: false)), line: line)
       } else {
         result = try parser.primary()
       }
@@ -116,7 +121,9 @@ extension TemplateParser {
       case "true", "True": return literal(.bool(true))
       case "false", "False": return literal(.bool(false))
       case "none", "None": return literal(.none)
-      default: return TemplateExpression(kind: .name(name), line: line)
+      default:
+        namesSeen.insert(name)
+        return TemplateExpression(kind: .name(name), line: line)
       }
     case .string(var text):
       advance()
@@ -133,7 +140,7 @@ extension TemplateParser {
       return literal(.number(value))
     case .symbol("("):
       advance()
-      if accept(")") { return TemplateExpression(kind: .list([]), line: line) }
+      if accept(")") { return literal(.tuple([])) }
       let inside = try tuple()
       try expect(")")
       return inside
@@ -205,16 +212,32 @@ extension TemplateParser {
   private mutating func arguments() throws -> TemplateArguments {
     var arguments = TemplateArguments()
     while !accept(")") {
-      if case .name(let name) = token.kind, peek(1) == .symbol("=") {
+      if arguments.morePositional == nil, arguments.moreNamed == nil, accept("*") {
+        arguments.morePositional = try expression()
+      } else if arguments.moreNamed == nil, accept("**") {
+        arguments.moreNamed = try expression()
+      } else if case .name(let name) = token.kind, peek(1) == .symbol("=") {
         advance()
         advance()
+        guard !arguments.named.contains(where: { $0.name == name }) else {
+          throw fail("one value of \"\(name)\"")
+        }
         arguments.named.append((name, try expression()))
       } else {
+        guard arguments.named.isEmpty else { throw fail("a named argument") }
         arguments.positional.append(try expression())
       }
       if token.kind != .symbol(")") { try expect(",") }
     }
     return arguments
+  }
+
+  /// A filter's name, and what it is given.
+  mutating func filter() throws -> TemplateFilter {
+    let line = token.line
+    let name = try name()
+    return TemplateFilter(
+      name: name, arguments: accept("(") ? try arguments() : TemplateArguments(), line: line)
   }
 
   private mutating func filters(_ start: TemplateExpression) throws -> TemplateExpression {
@@ -223,9 +246,7 @@ extension TemplateParser {
     while true {
       let line = token.line
       if accept("|") {
-        let name = try name()
-        let arguments = accept("(") ? try arguments() : TemplateArguments()
-        result = TemplateExpression(kind: .filter(result, name: name, arguments), line: line)
+        result = TemplateExpression(kind: .filter(result, try filter()), line: line)
       } else if acceptName("is") {
         let isNegated = acceptName("not")
         let name = try name()
@@ -237,6 +258,10 @@ extension TemplateParser {
         }
         result = TemplateExpression(
           kind: .test(result, name: name, arguments, isNegated: isNegated), line: line)
+      } else if token.kind == .symbol("("), links > 0 {
+        // What a filter or a test gives may be called.
+        advance()
+        result = TemplateExpression(kind: .call(result, try arguments()), line: line)
       } else {
         return result
       }

@@ -1,8 +1,11 @@
-/// Builds statements from tokens: Jinja's grammar as far as chat templates use it.
+/// Builds statements from tokens: Jinja's grammar for a template that stands alone.
 struct TemplateParser {
   private var tokens: [TemplateToken]
   private var position = 0
   private var depth = 0
+  private var loopDepth = 0
+  /// The variables that the macro at hand asks for.
+  var namesSeen: Set<String> = []
   /// Deeper nesting is refused: the stack has an end.
   private static let deepest = 100
 
@@ -110,23 +113,36 @@ struct TemplateParser {
     case "for": return statement(.loop(try loop()))
     case "set": return statement(try assignment())
     case "macro": return statement(.macro(try macro()))
-    case "break":
+    case "call": return statement(try callBlock())
+    case "with": return statement(try with())
+    case "filter":
+      let filters = [try filter()] + (try blockFilters())
       try expectBlockEnd()
-      return statement(.leaveLoop)
-    case "continue":
+      return statement(.filterBlock(filters, try closedBody("endfilter")))
+    case "break", "continue":
+      guard loopDepth > 0 else {
+        throw TokenizationError.template(
+          line: line, expected: "\"\(name)\" within a loop", found: "it outside of one")
+      }
       try expectBlockEnd()
-      return statement(.nextRound)
+      return statement(name == "break" ? .leaveLoop : .nextRound)
     case "generation":
       // Marks the assistant's text for training; the text is the same.
       try expectBlockEnd()
-      let body = try body(until: ["endgeneration"]).body
-      try expectBlockEnd()
-      return body
+      return statement(.with([], try closedBody("endgeneration")))
     default:
       throw TokenizationError.template(
-        line: line, expected: "if, for, set, macro, break, continue or generation",
+        line: line,
+        expected: "if, for, set, macro, call, filter, with, raw, break, continue or generation",
         found: "\"\(name)\"")
     }
+  }
+
+  /// The rest of a block, and its end.
+  private mutating func closedBody(_ end: String) throws -> [TemplateStatement] {
+    let body = try body(until: [end]).body
+    try expectBlockEnd()
+    return body
   }
 
   private mutating func condition() throws -> TemplateStatement.Kind {
@@ -147,68 +163,125 @@ struct TemplateParser {
     }
   }
 
-  private mutating func names() throws -> [String] {
-    let isWrapped = accept("(")
-    var names = [try name()]
-    while accept(",") { names.append(try name()) }
-    if isWrapped { try expect(")") }
-    return names
+  /// What `for`, `set` or `with` assigns to.
+  private mutating func target(withMembers: Bool = false) throws -> TemplateTarget {
+    try nested { parser in
+      let first = try parser.targetPart(withMembers)
+      guard parser.token.kind == .symbol(",") else { return first }
+      var parts = [first]
+      while parser.accept(",") {
+        let isEnd = [.name("in"), .symbol("="), .symbol(")")].contains(parser.token.kind)
+        if isEnd { break }
+        parts.append(try parser.targetPart(withMembers))
+      }
+      return .tuple(parts)
+    }
+  }
+
+  private mutating func targetPart(_ withMembers: Bool) throws -> TemplateTarget {
+    if accept("(") {
+      let inside = try target()
+      try expect(")")
+      return inside
+    }
+    let name = try name()
+    return withMembers && accept(".") ? .member(name, try self.name()) : .name(name)
   }
 
   private mutating func loop() throws -> TemplateLoop {
-    let names = try names()
+    let target = try target()
     guard acceptName("in") else { throw fail("\"in\"") }
     // Not a whole expression: an "if" here filters the loop.
-    let sequence = try disjunction()
+    let sequence = try tuple(withChoice: false)
     let condition = acceptName("if") ? try expression() : nil
+    let isRecursive = acceptName("recursive")
     try expectBlockEnd()
+    loopDepth += 1
     let (body, end) = try body(until: ["else", "endfor"])
+    loopDepth -= 1
     try expectBlockEnd()
     var otherwise: [TemplateStatement] = []
-    if end == "else" {
-      otherwise = try self.body(until: ["endfor"]).body
-      try expectBlockEnd()
-    }
+    if end == "else" { otherwise = try closedBody("endfor") }
     return TemplateLoop(
-      names: names, sequence: sequence, condition: condition, body: body, otherwise: otherwise)
+      target: target, sequence: sequence, condition: condition, isRecursive: isRecursive,
+      body: body, otherwise: otherwise)
   }
 
   private mutating func assignment() throws -> TemplateStatement.Kind {
-    let target: TemplateTarget
-    if case .name(let object) = token.kind, peek(1) == .symbol("."),
-      case .name(let member) = peek(2)
-    {
-      position += 3
-      target = .member(object, member)
-    } else {
-      target = .names(try names())
-    }
+    let target = try target(withMembers: true)
     if accept("=") {
       let value = try tuple()
       try expectBlockEnd()
       return .set(target, value)
     }
-    guard case .names(let names) = target, names.count == 1 else { throw fail("\"=\"") }
-    try expectBlockEnd()
-    let body = try body(until: ["endset"]).body
-    try expectBlockEnd()
-    return .setBlock(names[0], body)
+    let filters = try blockFilters()
+    guard token.kind == .blockEnd else { throw fail("\"=\"") }
+    advance()
+    return .setBlock(target, filters, try closedBody("endset"))
+  }
+
+  /// The filters of a whole block: `| upper | trim`.
+  private mutating func blockFilters() throws -> [TemplateFilter] {
+    var filters: [TemplateFilter] = []
+    while accept("|") { filters.append(try filter()) }
+    return filters
+  }
+
+  private mutating func with() throws -> TemplateStatement.Kind {
+    var variables: [(target: TemplateTarget, value: TemplateExpression)] = []
+    while token.kind != .blockEnd {
+      if !variables.isEmpty { try expect(",") }
+      let target = TemplateTarget.name(try name())
+      try expect("=")
+      variables.append((target, try expression()))
+    }
+    advance()
+    return .with(variables, try closedBody("endwith"))
   }
 
   private mutating func macro() throws -> TemplateMacro {
     let name = try name()
     try expect("(")
+    let parameters = try parameters()
+    return try macro(name, parameters, end: "endmacro")
+  }
+
+  private mutating func callBlock() throws -> TemplateStatement.Kind {
+    let parameters = accept("(") ? try parameters() : []
+    guard case .call(let callee, let arguments) = try expression().kind else {
+      throw fail("a call")
+    }
+    return .callBlock(callee, arguments, caller: try macro("caller", parameters, end: "endcall"))
+  }
+
+  /// After the opening parenthesis.
+  private mutating func parameters() throws -> [(name: String, standard: TemplateExpression?)] {
     var parameters: [(name: String, standard: TemplateExpression?)] = []
     while !accept(")") {
-      let parameter = try self.name()
+      let parameter = try name()
+      if parameters.last?.standard != nil && token.kind != .symbol("=") {
+        throw fail("a standard value of \"\(parameter)\"")
+      }
       parameters.append((parameter, accept("=") ? try expression() : nil))
       if token.kind != .symbol(")") { try expect(",") }
     }
+    return parameters
+  }
+
+  private mutating func macro(
+    _ name: String, _ parameters: [(name: String, standard: TemplateExpression?)], end: String
+  ) throws -> TemplateMacro {
     try expectBlockEnd()
-    let body = try body(until: ["endmacro"]).body
+    let outer = (namesSeen, loopDepth)
+    (namesSeen, loopDepth) = ([], 0)
+    let body = try body(until: [end]).body
     // The name may stand once more.
     if case .name = token.kind { advance() }
     try expectBlockEnd()
-    return TemplateMacro(name: name, parameters: parameters, body: body)
+    let extras = namesSeen.intersection(["varargs", "kwargs", "caller"])
+    (namesSeen, loopDepth) = (namesSeen.union(outer.0), outer.1)
+    return TemplateMacro(
+      name: name, parameters: parameters, body: body,
+      extras: extras.subtracting(parameters.map(\.name)))
   }
 }

@@ -1,4 +1,4 @@
-/// A value in a chat template: what JSON knows, and Jinja's undefined.
+/// A value in a chat template: what JSON knows, and what Jinja adds.
 public enum TemplateValue: Sendable {
   /// What an unknown name or member gives; prints as nothing.
   case undefined
@@ -7,16 +7,35 @@ public enum TemplateValue: Sendable {
   case integer(Int)
   case number(Double)
   case string(String)
+  /// A string that the filters `safe` and `escape` give: what is added to it is escaped, as in
+  /// Jinja also where nothing else is.
+  case markup(String)
   case array([TemplateValue])
+  case tuple([TemplateValue])
+  /// What a mapping's `keys()`, `values()` and `items()` give, with Python's name of the kind.
+  case view(String, [TemplateValue])
   case object(TemplateObject)
-  /// An object whose members `set` may change from within loops.
-  case namespace(TemplateObject)
+  /// A function that templates know by its name.
+  case function(String)
+  /// A method with the value that it is of.
+  indirect case method(TemplateValue, String)
+  /// What a run of a template makes and may change: copies of it are the same thing.
+  case reference(TemplateReference)
 }
 
-/// Names and values in the order in which they were added.
+/// The place of a thing in its run's table. Nothing owns such a thing but the table, so that things
+/// that hold one another neither leak nor end in a chain too deep to be freed.
+public struct TemplateReference: Hashable, Sendable {
+  enum Kind: String { case namespace, macro, loop, iterator, cycler, joiner }
+
+  let kind: Kind
+  let place: Int
+}
+
+/// Keys and values in the order in which they were added.
 public struct TemplateObject: Sendable, ExpressibleByDictionaryLiteral {
-  public private(set) var names: [String] = []
-  private var values: [String: TemplateValue] = [:]
+  private(set) var members: [(key: TemplateValue, value: TemplateValue)] = []
+  private var places: [TemplateKey: Int] = [:]
 
   public init() {}
 
@@ -24,19 +43,64 @@ public struct TemplateObject: Sendable, ExpressibleByDictionaryLiteral {
     for (name, value) in elements { self[name] = value }
   }
 
+  public var keys: [TemplateValue] { members.map(\.key) }
+
   public subscript(name: String) -> TemplateValue? {
-    get { values[name] }
+    get { self[TemplateValue.string(name)] }
     set {
       if let newValue {
-        if values.updateValue(newValue, forKey: name) == nil { names.append(name) }
-      } else if values.removeValue(forKey: name) != nil {
-        names.removeAll { $0 == name }
+        _ = set(.string(name), newValue)
+      } else {
+        let kept = members.filter { !$0.key.equals(.string(name)) }
+        self = Self()
+        for (key, value) in kept { _ = set(key, value) }
       }
     }
   }
 
-  var members: [(name: String, value: TemplateValue)] {
-    names.map { ($0, values[$0] ?? .undefined) }
+  public subscript(key: TemplateValue) -> TemplateValue? {
+    TemplateKey(key).flatMap { places[$0] }.map { members[$0].value }
+  }
+
+  /// - Returns: whether the key is one that a mapping can have.
+  mutating func set(_ key: TemplateValue, _ value: TemplateValue) -> Bool {
+    guard let hashed = TemplateKey(key) else { return false }
+    if let place = places[hashed] {
+      members[place].value = value
+    } else {
+      places[hashed] = members.count
+      members.append((key, value))
+    }
+    return true
+  }
+}
+
+/// A value as the key of a mapping. As in Python, equal numbers are the same key, and strings are
+/// told apart by their scalars.
+enum TemplateKey: Hashable {
+  case none
+  case integer(Int)
+  case number(Double)
+  case string([UInt8])
+  case tuple([TemplateKey])
+  case function(String)
+  case reference(TemplateReference)
+
+  /// Nothing for what Python cannot hash, such as a list.
+  init?(_ value: TemplateValue) {
+    switch value {
+    case .none: self = .none
+    case .bool, .integer: self = .integer(value.integer ?? 0)
+    case .number(let number): self = Int(exactly: number).map { .integer($0) } ?? .number(number)
+    case .string(let text), .markup(let text): self = .string(Array(text.utf8))
+    case .tuple(let elements):
+      let keys = elements.compactMap { TemplateKey($0) }
+      guard keys.count == elements.count else { return nil }
+      self = .tuple(keys)
+    case .function(let name): self = .function(name)
+    case .reference(let reference): self = .reference(reference)
+    case .undefined, .array, .view, .object, .method: return nil
+    }
   }
 }
 
@@ -86,10 +150,10 @@ extension TemplateValue {
     case .bool(let value): value
     case .integer(let value): value != 0
     case .number(let value): value != 0
-    case .string(let value): !value.isEmpty
-    case .array(let elements): !elements.isEmpty
-    case .object(let object): !object.names.isEmpty
-    case .namespace: true
+    case .string(let value), .markup(let value): !value.isEmpty
+    case .array(let elements), .tuple(let elements), .view(_, let elements): !elements.isEmpty
+    case .object(let object): !object.members.isEmpty
+    case .function, .method, .reference: true
     }
   }
 
@@ -101,12 +165,33 @@ extension TemplateValue {
     case .bool: "a truth value"
     case .integer: "an integer"
     case .number: "a number"
-    case .string: "a string"
+    case .string, .markup: "a string"
     case .array: "a list"
+    case .tuple: "a tuple"
+    case .view(let name, _): name
     case .object: "a mapping"
-    case .namespace: "a namespace"
+    case .function(let name): "the function \"\(name)\""
+    case .method(_, let name): "the method \"\(name)\""
+    case .reference(let reference):
+      (reference.kind == .iterator ? "an " : "a ") + reference.kind.rawValue
     }
   }
+
+  /// Markup as the string that it is.
+  var plain: TemplateValue { if case .markup(let text) = self { .string(text) } else { self } }
+
+  /// A string, or a list of strings, as markup.
+  var marked: TemplateValue {
+    switch self {
+    case .string(let text): .markup(text)
+    case .array(let elements): .array(elements.map(\.marked))
+    case .tuple(let elements): .tuple(elements.map(\.marked))
+    default: self
+    }
+  }
+
+  var isUndefined: Bool { if case .undefined = self { true } else { false } }
+  var isNone: Bool { if case .none = self { true } else { false } }
 
   var double: Double? {
     switch self {
@@ -126,16 +211,31 @@ extension TemplateValue {
     }
   }
 
+  /// The parts of what has a length and an order; nothing of other values.
+  var sequence: [TemplateValue]? {
+    switch self {
+    case .array(let elements), .tuple(let elements), .view(_, let elements): elements
+    case .object(let object): object.keys
+    case .string(let text), .markup(let text):
+      text.unicodeScalars.map { .string(String($0)) }
+    case .undefined: []
+    default: nil
+    }
+  }
+
   /// Python's `==`: strings by their scalars, not by canonical equivalence.
   func equals(_ other: TemplateValue) -> Bool {
-    switch (self, other) {
+    switch (plain, other.plain) {
     case (.undefined, .undefined), (.none, .none): return true
     case (.string(let one), .string(let two)): return one.utf8.elementsEqual(two.utf8)
-    case (.array(let one), .array(let two)):
+    case (.array(let one), .array(let two)), (.tuple(let one), .tuple(let two)),
+      (.view(_, let one), .view(_, let two)):
       return one.count == two.count && zip(one, two).allSatisfy { $0.equals($1) }
     case (.object(let one), .object(let two)):
-      return one.names.count == two.names.count
-        && one.members.allSatisfy { name, value in two[name].map { value.equals($0) } ?? false }
+      return one.members.count == two.members.count
+        && one.members.allSatisfy { key, value in two[key].map { value.equals($0) } ?? false }
+    case (.function(let one), .function(let two)): return one == two
+    case (.reference(let one), .reference(let two)): return one == two
     default:
       if let one = integer, let two = other.integer { return one == two }
       if let one = double, let two = other.double { return one == two }
