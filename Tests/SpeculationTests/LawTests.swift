@@ -74,6 +74,14 @@ private struct Exploration {
     }
   }
 
+  @Test("every drafter of the law suite keeps the law of every rule", arguments: TestedRules.all)
+  func suite(rule: any AcceptanceRule) {
+    let result = LawSuite().check(rule)
+    #expect(result.isGood, "\(result.name): \(result.failures)")
+    let names = LawSuite.proposers.map(\.name)
+    #expect(names.contains("affine trees with a predictor, pruned by per-level"), "\(names)")
+  }
+
   @Test("rejection sampling with a known bug is found out", arguments: BrokenRejection.Bug.allCases)
   func brokenRules(bug: BrokenRejection.Bug) throws {
     let distance = try Exploration(

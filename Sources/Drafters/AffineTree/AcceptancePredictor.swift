@@ -131,6 +131,32 @@ public final class AcceptancePredictor: Sendable {
     last = try layer(Name.last, rows: Self.answers, columns: middle)
   }
 
+  /// Of weights in memory, without states.
+  /// - Parameters:
+  ///   - features: (hidden, `CandidateFeatures.count`)
+  ///   - second: (middle, hidden)
+  ///   - last: (2, middle)
+  /// - Throws: `LanguageModelError.notEnoughMemory`.
+  public init(
+    features: [Float], firstBias: [Float], second: [Float], secondBias: [Float], last: [Float],
+    lastBias: [Float], pool: ComputePool
+  ) throws {
+    path = "memory"
+    card = Card(input: .none, draft: "", target: "", vocabulary: "")
+    stateSize = 0
+    state = nil
+    self.firstBias = firstBias
+    self.features = try PackedLinear(
+      weights: features, rows: firstBias.count, columns: CandidateFeatures.count, exact: true,
+      pool: pool)
+    self.second = try PackedLinear(
+      weights: second, rows: secondBias.count, columns: firstBias.count, bias: secondBias,
+      exact: true, pool: pool)
+    self.last = try PackedLinear(
+      weights: last, rows: Self.answers, columns: secondBias.count, bias: lastBias, exact: true,
+      pool: pool)
+  }
+
   /// Writes a file, whole or not at all.
   /// - Parameter tensors: with the names of `Name`; matrices of the two further layers end in
   ///   `.weight`, their biases in `.bias`.

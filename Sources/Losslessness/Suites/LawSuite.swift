@@ -1,4 +1,5 @@
 import Drafters
+import LanguageModels
 import Sampling
 import Speculation
 
@@ -47,19 +48,42 @@ public struct LawSuite {
           model: LawExploration.draftModel, width: width, hasReplacement: true)
       }
     }
-    // Pruning must not look at what was drawn.
-    + PruningConfiguration.Strategy.allCases.filter { $0 != .none && $0 != .oracle }.map {
-      strategy in
-      Proposer(name: "affine trees pruned by \(strategy.rawValue)", followsTarget: true) {
-        try AffineTreeDrafter(
-          model: LawExploration.draftModel, tree: AffineTree(configuration: .small(strategy)),
-          capacity: 64)
+    // Pruning must not look at what was drawn, whoever gives the scores. With room for two nodes
+    // the children of one sibling could take the other's place.
+    + [false, true].flatMap { predicts in
+      PruningConfiguration.Strategy.allCases.filter { $0 != .none && $0 != .oracle }.map {
+        strategy in
+        Proposer(
+          name:
+            "affine trees \(predicts ? "with a predictor, " : "")pruned by \(strategy.rawValue)",
+          length: 4, nodes: predicts ? 2 : 3, followsTarget: true
+        ) {
+          try AffineTreeDrafter(
+            model: LawExploration.draftModel,
+            tree: AffineTree(
+              .small(strategy), alignment: nil, predictor: predicts ? predictor.get() : nil),
+            capacity: 64)
+        }
       }
     }
     + [
       Proposer(name: "prompt lookup", length: 4) { try PromptLookupDrafter() },
       Proposer(name: "random trees", length: 4) { RandomDrafter(seed: 3, width: 2) },
     ]
+
+  /// Prefers the later of siblings, and probable tokens: a level's scores then depend on what was
+  /// drawn before it.
+  private static let predictor = Result {
+    let rank = CandidateFeatures.range(of: .rank)
+    let features = (0..<CandidateFeatures.count).map { index -> Float in
+      // The second feature is the probability.
+      rank.contains(index) ? 2 * Float(index - rank.lowerBound) : index == 1 ? 4 : 0
+    }
+    // Far above 0, where GELU leaves numbers as they are.
+    return try AcceptancePredictor(
+      features: features, firstBias: [8], second: [1], secondBias: [0], last: [1, 1],
+      lastBias: [-10, -10], pool: ComputePool(threads: 1))
+  }
 
   /// One result for each rule.
   public func run(progress: SuiteProgress = { _, _ in }) -> [SuiteResult] {

@@ -28,7 +28,7 @@ private let origin = AffineMap.Origin(
 /// Writes a predictor of random weights.
 @discardableResult
 private func writePredictor(
-  to path: String, input: AcceptancePredictor.Input, stateSize: Int, scale: Float = 1
+  to path: String, input: AcceptancePredictor.Input, stateSize: Int
 ) throws -> [String: [Float]] {
   let (first, second) = (16, 8)
   let shapes: [(String, [Int], TensorType)] =
@@ -41,7 +41,7 @@ private func writePredictor(
   let tensors = shapes.enumerated().map { index, tensor in
     let count = tensor.1.reduce(1, *)
     // Halves and quarters are exact in bf16.
-    let values = numbers(count, seed: UInt64(index)).map { ($0 * 4).rounded() / 4 * scale }
+    let values = numbers(count, seed: UInt64(index)).map { ($0 * 4).rounded() / 4 }
     return (name: tensor.0, shape: tensor.1, values: values, type: tensor.2)
   }
   try AcceptancePredictor.write(
@@ -394,35 +394,6 @@ private func writePredictor(
     #expect(rounds.contains { $0.proposals[0].tokens.count > $0.drafted.count })
     let settings = rounds.compactMap { $0.proposals[0].figures?["pruning setting"] }
     #expect(settings.count == rounds.count && Set(settings).count > 1, "the threshold adapts")
-  }
-
-  @Test("a predictor decides the scores, and draws stay unbiased under it")
-  func predictor() throws {
-    try withFolder { folder in
-      try writePredictor(
-        to: "\(folder)/predictor.safetensors", input: .none, stateSize: 0, scale: 2)
-      var configuration = AffineTreeConfiguration()
-      configuration.tree.maxCandidates = 2
-      configuration.tree.maxPathsPerLevel = 2
-      (configuration.tree.topK, configuration.tree.topP) = (0, 1)
-      let predictor = try AcceptancePredictor(
-        path: "\(folder)/predictor.safetensors", stateSize: { _ in 0 }, pool: pool)
-      for strategy in [PruningConfiguration.Strategy.threshold, .ratio, .perLevel, .topKPaths] {
-        configuration.pruning.strategy = strategy
-        (configuration.pruning.threshold, configuration.pruning.perLevel) = (0.3, 1)
-        configuration.pruning.paths = 1
-        let tree = try AffineTree(configuration, alignment: nil, predictor: predictor)
-        for rule in [RejectionSampling() as any AcceptanceRule, BlockVerification()] {
-          let distance = try LawExploration(
-            rule: rule, sampling: SamplingParameters(temperature: 1), length: 3
-          ) {
-            try AffineTreeDrafter(
-              model: LawExploration.draftModel, tree: tree, capacity: 64)
-          }.distance()
-          #expect(distance < LawSuite.tolerance, "\(strategy), \(rule.name)")
-        }
-      }
-    }
   }
 
   @Test("a predictor that needs an alignment says so where there is none")
