@@ -131,11 +131,18 @@ public struct NamedDrafter: Sendable {
 
   /// - Throws: what is wrong with the settings of an affine tree.
   public func choice(draftModel: Model?) throws -> DrafterChoice {
-    var choice = DrafterChoice(named: names, draftModel: draftModel)
-    choice.affineTree = try treeFile.map(AffineTreeConfiguration.init(path:))
-    choice.trainedFolders = folders.map(\.path)
-    choice.settings.adaptation = try adaptation.map { try HeadAdaptation(path: $0) }
-    if let vocabularies, let draftModel {
+    try choice(from: DrafterChoice(named: "none", draftModel: draftModel))
+  }
+
+  /// These drafters with what another choice drafts with, but for what is named here.
+  /// - Throws: what is wrong with the settings of an affine tree.
+  public func choice(from base: DrafterChoice) throws -> DrafterChoice {
+    var choice = base
+    choice.names = names.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    if let treeFile { choice.affineTree = try AffineTreeConfiguration(path: treeFile) }
+    if !folders.isEmpty { choice.trainedFolders = folders.map(\.path) }
+    if let adaptation { choice.settings.adaptation = try HeadAdaptation(path: adaptation) }
+    if let vocabularies, let draftModel = base.draftModel {
       choice.settings.draftVocabularies = try DraftVocabularies(
         folder: vocabularies, vocabularySize: draftModel.transformer.vocabularySize)
     }

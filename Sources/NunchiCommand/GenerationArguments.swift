@@ -18,58 +18,10 @@ struct GenerationArguments: ParsableArguments {
         """))
   var drafter: String?
 
-  @Option(help: "A smaller model that drafts, of the same vocabulary or of another.")
-  var draftModel: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "How the affine-tree drafter drafts: a YAML file with its tree, alignment and predictor.",
-      discussion: "By the draft model's own probabilities if not given.", valueName: "file"))
-  var affineTree: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "The folder of a trained drafter; may be given several times.",
-      discussion:
-        "The one that comes with Nunchi for the model, or else that 'nunchi train' put into the "
-        + "cache, if not given. Among several tiny-lm the language of the text chooses.",
-      valueName: "folder"))
-  var trained: [String] = []
-
-  @Option(
-    help: ArgumentHelp(
-      "A file for what a tiny-lm learns of the target while it drafts.",
-      discussion: "It goes on with what the file has. Without it, nothing is learned.",
-      valueName: "file"))
-  var adapt: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "The folder of a draft model's vocabularies by language.",
-      discussion: "'nunchi data vocabulary' makes it. The draft model's output is cut to the "
-        + "language that is written.", valueName: "folder"))
-  var draftVocabulary: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "How a draft model of another vocabulary drafts: auto, slem or tli.",
-      discussion: "slem encodes its text anew, tli draws among the tokens of both."))
-  var crossVocabulary = CrossVocabularyConfiguration.Method.auto
-
-  @Option(help: "A file made by 'nunchi datastore build', for the rest drafter.")
-  var datastore: String?
-
-  @Option(help: "Keep outputs in this file, and let the suffix drafter match in earlier ones.")
-  var suffixStore: String?
+  @OptionGroup var drafting: DraftingArguments
 
   @Option(help: "Tokens to draft at each step; what pays on this machine if not given.")
   var draftLength: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "How the draft model drafts: chain, dynamic, opt, or children a level such as 4,2,1.",
-      discussion: "chain if not given.", valueName: "shape"))
-  var draftTree: String?
 
   @Option(
     help: ArgumentHelp(
@@ -113,39 +65,9 @@ struct GenerationArguments: ParsableArguments {
   static var ruleNames: [String] { AcceptanceRules.entries.map(\.name) }
 
   func validate() throws {
-    if let drafter {
-      let usesModel = try Self.validate(
-        drafter: drafter, hasDraftModel: draftModel != nil, hasTrained: !trained.isEmpty,
-        hasDatastore: datastore != nil)
-      if !usesModel, let draftModel {
-        throw ValidationError(
-          "--draft-model \(draftModel): expected --drafter draft-model, found --drafter \(drafter)")
-      }
-    }
-    if let affineTree, drafter?.split(separator: ",").contains("affine-tree") != true {
-      throw ValidationError(
-        "--affine-tree \(affineTree): expected --drafter affine-tree, found \(drafter ?? "none")")
-    }
-    if let drafter {
-      for folder in trained { try Self.validate(trained: folder, drafter: drafter) }
-    }
-    if let adapt, let drafter, !drafter.split(separator: ",").contains("tiny-lm") {
-      throw ValidationError("--adapt \(adapt): expected --drafter tiny-lm, found \(drafter)")
-    }
-    if let draftVocabulary, draftModel == nil {
-      throw ValidationError(
-        "--draft-vocabulary \(draftVocabulary): expected --draft-model MODEL, found none")
-    }
+    try drafting.check(with: drafter.map { [$0] } ?? [])
     if let draftLength, !(0...128).contains(draftLength) {
       throw ValidationError("--draft-length: expected 0 to 128, found \(draftLength)")
-    }
-    if let draftTree {
-      do { _ = try DraftShape(parsing: draftTree) } catch {
-        throw ValidationError("--\(error)")
-      }
-      if draftModel == nil, trained.isEmpty, !Self.usesTrained(drafter ?? "none") {
-        throw ValidationError("--draft-tree \(draftTree): expected --draft-model MODEL, found none")
-      }
     }
     if let rule {
       if !Self.ruleNames.contains(rule) {
@@ -191,18 +113,16 @@ struct GenerationArguments: ParsableArguments {
       "--trained \(trained): expected --drafter with one of \(names), found \(drafter)")
   }
 
-  private static func usesTrained(_ drafter: String) -> Bool {
+  static func usesTrained(_ drafter: String) -> Bool {
     drafter.split(separator: ",").contains {
       $0 == "auto" || $0 == "affine-tree" || DrafterRegistry.trained.contains(String($0))
     }
   }
 
   /// Refuses names that there are not, and drafters without what they need.
-  /// - Returns: whether a draft model is used.
-  @discardableResult
   static func validate(
     drafter: String, hasDraftModel: Bool, hasTrained: Bool = false, hasDatastore: Bool
-  ) throws -> Bool {
+  ) throws {
     let names = drafter.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
     for name in names where !drafterNames.contains(name) {
       throw ValidationError(
@@ -218,7 +138,6 @@ struct GenerationArguments: ParsableArguments {
     if names.contains("rest"), !hasDatastore {
       throw ValidationError("--drafter \(drafter): expected --datastore FILE, found none")
     }
-    return usesModel
   }
 
   func sampling() throws -> SamplingParameters {
@@ -229,27 +148,8 @@ struct GenerationArguments: ParsableArguments {
 
   /// The options for a target; loads the draft model if there is one.
   func options(for target: Model) throws -> GenerationOptions {
-    var choice = DrafterChoice(
-      named: drafter ?? (draftModel == nil ? "auto" : "auto,draft-model"),
-      draftModel: try draftModel.map { try loadModel($0, sharing: target) })
-    choice.trainedFolders = trained
-    choice.settings.adaptation = try adapt.map { try HeadAdaptation(path: $0) }
-    if let draftVocabulary, let draft = choice.draftModel {
-      choice.settings.draftVocabularies = try DraftVocabularies(
-        folder: draftVocabulary, vocabularySize: draft.transformer.vocabularySize)
-    }
-    choice.settings.crossVocabulary.method = crossVocabulary
-    if let draftTree {
-      choice.settings.draftModelConfiguration.shape = try DraftShape(parsing: draftTree)
-      choice.settings.trainedShape = choice.settings.draftModelConfiguration.shape
-    }
-    choice.affineTree = try affineTree.map(AffineTreeConfiguration.init(path:))
-    choice.settings.datastore = try datastore.map {
-      try Datastore(path: $0, vocabulary: target.vocabularyFingerprint)
-    }
-    choice.settings.suffixStore = try suffixStore.map {
-      try SuffixStore(path: $0, vocabulary: target.vocabularyFingerprint)
-    }
+    let choice = try drafting.choice(
+      named: drafter ?? (drafting.draftModel == nil ? "auto" : "auto,draft-model"), for: target)
     var options = GenerationOptions(
       drafter: choice, draftLength: draftLength, sampling: try sampling(), maxTokens: maxTokens,
       stop: stop)
@@ -260,8 +160,6 @@ struct GenerationArguments: ParsableArguments {
     return options
   }
 }
-
-extension CrossVocabularyConfiguration.Method: ExpressibleByArgument {}
 
 /// Figures of a generation, as `--json` prints them.
 struct StatisticsReport: Encodable {

@@ -1,4 +1,5 @@
 import Drafters
+import Evaluation
 import Foundation
 import LanguageModels
 import Losslessness
@@ -14,17 +15,18 @@ struct Verification {
   private var identity: Identity
   private let prompts: [Identity.Prompt]
 
-  /// - Parameter drafters: names; empty takes all that need no file of their own.
-  /// - Throws: when the draft model does not fit.
-  init(model: Model, draftModel: Model?, drafters: [String], isQuick: Bool) throws {
+  /// - Parameters:
+  ///   - choice: what the drafters draft with.
+  ///   - drafters: as `NamedDrafter` takes them; empty takes all that have what they need.
+  /// - Throws: when a named drafter lacks something, or the draft model does not fit.
+  init(model: Model, choice: DrafterChoice, drafters: [String], isQuick: Bool) throws {
     self.model = model
     self.isQuick = isQuick
     prompts = Self.prompts(for: model)
     identity = Identity(
       target: model.transformer, prompts: prompts,
-      candidates: Self.candidates(named: drafters, hasDraftModel: draftModel != nil))
-    identity.settings = try DrafterChoice(named: "auto", draftModel: draftModel)
-      .settings(for: model)
+      candidates: try Self.candidates(named: drafters, choice, for: model))
+    identity.settings = try choice.settings(for: model)
     identity.costs = try model.verificationCosts()
     identity.stopTokens = model.tokenizer.endOfGeneration
     identity.maxTokens = isQuick ? 16 : 32
@@ -83,23 +85,39 @@ struct Verification {
 
   /// Checked drafters, and the reference ones.
   private static func candidates(
-    named names: [String], hasDraftModel: Bool
-  ) -> [Identity.Candidate] {
-    let own = DrafterRegistry.entries.map(\.name).filter {
-      $0 != "none" && (!GenerationArguments.draftModelDrafters.contains($0) || hasDraftModel)
-    }
+    named names: [String], _ base: DrafterChoice, for model: Model
+  ) throws -> [Identity.Candidate] {
     let references = DrafterRegistry.entries.filter {
-      $0.isReference && ($0.name != "draft-model-tree" || hasDraftModel)
+      $0.isReference && ($0.name != "draft-model-tree" || base.draftModel != nil)
     }
-    let chosen =
-      names.isEmpty
-      ? ["auto"] + own.filter { name in !references.contains { $0.name == name } } : names
-    return chosen.map { name in
-      Identity.Candidate(name: name, isOptional: names.isEmpty) {
-        try DrafterRegistry.make(
-          names: name.split(separator: ",").map(String.init), $0)
+    let own = GenerationArguments.drafterNames.filter { name in
+      name != "none"
+        && (base.draftModel != nil || !GenerationArguments.draftModelDrafters.contains(name))
+    }
+    return try (names.isEmpty ? own : names).map { name in
+      let choice = try choice(of: name, base, for: model)
+      if !names.isEmpty { _ = try choice.settings(for: model) }
+      return Identity.Candidate(name: name, isOptional: names.isEmpty) { given in
+        var settings = try choice.settings(for: model)
+        (settings.length, settings.capacity) = (given.length, given.capacity)
+        (settings.sequence, settings.seed) = (given.sequence, given.seed)
+        return try DrafterRegistry.make(names: choice.names, settings)
       }
     } + references.map { Identity.Candidate($0) }
+  }
+
+  /// One drafter, with those of the trained folders that are of its kind.
+  private static func choice(
+    of name: String, _ base: DrafterChoice, for model: Model
+  ) throws -> DrafterChoice {
+    let named = NamedDrafter(name)
+    var choice = try named.choice(from: base)
+    if named.folders.isEmpty, Set(choice.names).isDisjoint(with: ["auto", "affine-tree"]) {
+      choice.trainedFolders = try base.trainedFolders.filter {
+        choice.names.contains(try model.trainedDrafter(folder: $0).method)
+      }
+    }
+    return choice
   }
 
   private static func prompts(for model: Model) -> [Identity.Prompt] {

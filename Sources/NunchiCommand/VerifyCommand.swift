@@ -20,23 +20,28 @@ struct VerifyCommand: AsyncParsableCommand {
       choices on a tiny vocabulary
         control   rules, drafters and models with known bugs are caught
 
-      Without --drafter, all drafters that need no file of their own are checked. Reference \
-      drafters (always right, always wrong, random) are always among them.
+      Without --drafter, all drafters are checked that have what they draft with: nothing, a \
+      drafter trained here or shipped for the model, or what is given. Reference drafters (always \
+      right, always wrong, random) are always among them. Files of what drafters learn are read, \
+      and left as they are.
 
       The exit code is 0 when all is as it should be, and 1 when anything is not.
 
       Examples:
         nunchi verify SmolLM2-135M --quick
+        nunchi verify SmolLM2-135M --drafter tiny-lm --drafter suffix,recycling
         nunchi verify Qwen2.5-Coder-1.5B --draft-model Qwen2.5-Coder-0.5B
       """)
 
   @OptionGroup var target: ModelArguments
 
-  @Option(help: "A drafter to check; may be given several times, and name several together.")
+  @Option(
+    help: ArgumentHelp(
+      "A drafter to check; may be given several times, and name several together.",
+      discussion: "A trained one with =FOLDER behind it, affine-tree with =FILE."))
   var drafter: [String] = []
 
-  @Option(help: "A smaller model that drafts, of the same vocabulary or of another.")
-  var draftModel: String?
+  @OptionGroup var drafting: DraftingArguments
 
   @Flag(help: "Fewer cases: a minute or two on a small model.")
   var quick = false
@@ -45,23 +50,20 @@ struct VerifyCommand: AsyncParsableCommand {
   var json = false
 
   func validate() throws {
-    for name in drafter {
-      try GenerationArguments.validate(
-        drafter: name, hasDraftModel: draftModel != nil, hasDatastore: false)
-    }
+    try drafting.check(with: drafter)
   }
 
   func run() async throws {
     let start = ContinuousClock.now
     let model = try target.load()
-    let companion = try draftModel.map { try loadModel($0, sharing: model) }
     let verification = try Verification(
-      model: model, draftModel: companion, drafters: drafter, isQuick: quick)
+      model: model, choice: try drafting.choice(named: "none", for: model), drafters: drafter,
+      isQuick: quick)
     let bar = ProgressBar(label: "verifying")
     let results = try verification.run { bar.update(share: $1, saying: $0) }
     bar.clear()
     let report = VerifyReport(
-      model: target.model, draftModel: draftModel,
+      model: target.model, draftModel: drafting.draftModel,
       threads: model.transformer.pool.threads, instructionSet: ComputePool.instructionSet,
       suites: results, seconds: (ContinuousClock.now - start) / .seconds(1))
     if json { try printJSON(report) } else { report.show() }

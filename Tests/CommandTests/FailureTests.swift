@@ -96,6 +96,14 @@ extension CommandTests {
         (["demo", "--max-tokens", "1"], "--max-tokens: expected 2 or more, found 1"),
         (["demo", "--rounds", "0"], "--rounds: expected 1 to 100, found 0"),
         (["bench", "speed", CommandTests.model, "--verify", "1,x"], "'1,x' is invalid"),
+        (
+          ["verify", CommandTests.model, "--drafter", "rest"],
+          "--drafter rest: expected --datastore FILE, found none"
+        ),
+        (
+          ["verify", CommandTests.model, "--drafter", "suffix", "--trained", "x"],
+          "--trained x: expected --drafter with one of"
+        ),
         (["bench", "speed", CommandTests.model, "-p", "0"], "-p: expected 1 to"),
         (["bench", "speed", CommandTests.model, "--rounds", "0"], "--rounds: expected 1 to"),
         (["models", "fetch"], "Name at least one model"),
@@ -133,6 +141,10 @@ extension CommandTests {
         (["inspect", "SmolLM2-135N"], "did you mean SmolLM2-135M?"),
         (["tokenize", "SmolLM2-135N", "Hello"], "did you mean SmolLM2-135M?"),
         (["models", "path", "SmolLM2-135N"], "did you mean SmolLM2-135M?"),
+        (
+          ["verify", CommandTests.model, "--drafter", "medusa"],
+          "drafter medusa: expected one trained for SmolLM2-135M"
+        ),
         (["models", "verify", "SmolLM2-135N"], "SmolLM2-135N"),
         (["models", "fetch", "SmolLM2-135N"], "SmolLM2-135N"),
         (["models", "list", "--category", "no-such-category"], "no-such-category"),

@@ -139,12 +139,12 @@ extension CommandTests {
           --suffix-store <suffix-store>
                                   Keep outputs in this file, and let the suffix drafter
                                   match in earlier ones.
-          --draft-length <draft-length>
-                                  Tokens to draft at each step; what pays on this
-                                  machine if not given.
           --draft-tree <shape>    How the draft model drafts: chain, dynamic, opt, or
                                   children a level such as 4,2,1.
                 chain if not given.
+          --draft-length <draft-length>
+                                  Tokens to draft at each step; what pays on this
+                                  machine if not given.
           --rule <rule>           What decides which drafted tokens are kept;
                                   sample-and-match if not given.
                 sample-and-match: the tokens of plain decoding, the same for the same
@@ -247,7 +247,10 @@ extension CommandTests {
         ),
         (
           ["verify"],
-          ["<model>", "--drafter", "--draft-model", "--quick", "--json", "--threads"]
+          [
+            "<model>", "--drafter", "--draft-model", "--trained", "--affine-tree", "--datastore",
+            "--quick", "--json", "--threads",
+          ]
         ),
         (["models"], ["list", "status", "fetch", "verify", "path", "add", "remove"]),
         (["models", "list"], ["--category", "--json"]),
