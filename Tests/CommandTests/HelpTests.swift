@@ -283,7 +283,9 @@ extension CommandTests {
       while let path = open.popLast() {
         let help = try await nunchi(path + ["--help"]).output
         helps[path] = help
-        let commands = help.split(separator: "SUBCOMMANDS:\n").dropFirst().first
+        // The last paragraph tells how to ask for more help.
+        let commands = help.split(separator: "SUBCOMMANDS:\n").dropFirst().first?
+          .split(separator: "\n\n").first
         for line in (commands ?? "").split(separator: "\n") where line.hasPrefix("  ") {
           let name = line.dropFirst(2).prefix { $0 != " " && $0 != "," }
           if !name.isEmpty { open.append(path + [String(name)]) }

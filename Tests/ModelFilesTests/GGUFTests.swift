@@ -214,7 +214,7 @@ import Testing
     let missing = try modelFileError { _ = try GGUFFile(path: "\(folder.path)/absent.gguf") }
     #expect("\(missing)".contains("No such file"))
     let directory = try modelFileError { _ = try GGUFFile(path: folder.path) }
-    #expect("\(directory)".contains("not a regular file"))
+    #expect("\(directory)".contains("Is a directory"))
     let empty = try folder.write("", as: "empty.gguf")
     #expect("\(try modelFileError { _ = try GGUFFile(path: empty) })".contains("an empty file"))
   }
