@@ -48,14 +48,6 @@ extension ModelFetcher {
     }
     return location
   }
-
-  func makeFolder(_ path: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw ModelFileError.unreadable(path: path, reason: error.localizedDescription)
-    }
-  }
 }
 
 extension HubFolder {
@@ -259,7 +251,7 @@ private struct HubFetch {
       if PartFile.size(at: path) != file.size {
         let expected = ExpectedFile(
           name: reference.description, path: path, size: file.size, checksum: file.checksum)
-        try fetcher.makeFolder(expected.folder)
+        try makeFolder(expected.folder)
         try fetcher.fetch(
           expected, from: .web(.hub(reference.with(file: file.path), commit: commit, client))
         ) { phase, bytes, _ in report(phase, done + bytes, total) }

@@ -25,6 +25,20 @@ extension Tokenizer {
   /// the ends of texts in `config.json` and `generation_config.json`.
   /// - Throws: `ModelFileError.unreadable` or `TokenizationError`.
   public convenience init(folder: String) throws {
+    do {
+      try self.init(TokenizerDescription(folder: folder))
+    } catch TokenizationError
+      .malformedJSON(let offset, let expected, let found)
+    {
+      throw ModelFileError.malformed(
+        path: TokenizerDescription.malformedFile(in: folder), field: "JSON, byte \(offset)",
+        expected: expected, found: found)
+    }
+  }
+}
+
+extension TokenizerDescription {
+  fileprivate init(folder: String) throws {
     func contents(_ name: String) -> Data? {
       FileManager.default.contents(atPath: "\(folder)/\(name)")
     }
@@ -32,16 +46,29 @@ extension Tokenizer {
       throw ModelFileError.unreadable(
         path: "\(folder)/tokenizer.json", reason: "no such file, or no right to read it")
     }
-    var description = try TokenizerDescription(
+    try self.init(
       tokenizerJSON: json, tokenizerConfig: contents("tokenizer_config.json"),
       specialTokensMap: contents("special_tokens_map.json"))
     for name in ["config.json", "generation_config.json"] {
-      if let json = contents(name) { try description.addEnds(ofConfiguration: json, named: name) }
+      if let json = contents(name) { try addEnds(ofConfiguration: json, named: name) }
     }
     if let template = contents("chat_template.jinja") {
-      description.chatTemplate = String(decoding: template, as: UTF8.self)
+      chatTemplate = String(decoding: template, as: UTF8.self)
     }
-    try self.init(description)
+  }
+
+  /// The first file of a folder whose text is not JSON: `Tokenization`, which finds out, knows no
+  /// files.
+  fileprivate static func malformedFile(in folder: String) -> String {
+    let names = [
+      "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "config.json",
+      "generation_config.json",
+    ]
+    let malformed = names.map { "\(folder)/\($0)" }.first { path in
+      guard let data = FileManager.default.contents(atPath: path) else { return false }
+      return (try? JSONSerialization.jsonObject(with: data, options: .fragmentsAllowed)) == nil
+    }
+    return malformed ?? folder
   }
 }
 

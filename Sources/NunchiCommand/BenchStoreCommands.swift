@@ -78,18 +78,8 @@ extension BenchCommand {
       name: [.short, .long], help: "The database that gets everything; may be there already.")
     var output: String
 
-    func validate() throws {
-      if databases.contains(where: { same($0, output) }) {
-        throw ValidationError("--output: expected another file than those to merge")
-      }
-    }
-
-    private func same(_ one: String, _ other: String) -> Bool {
-      URL(fileURLWithPath: one).standardizedFileURL
-        == URL(fileURLWithPath: other).standardizedFileURL
-    }
-
     func run() throws {
+      try OutputPlace.check(output, isNoneOf: databases)
       let sources = try databases.map { try RunDatabase(existing: $0) }
       let merge = try RunDatabase(path: output).merge(sources)
       print(
@@ -123,8 +113,15 @@ extension BenchCommand {
       help: "The file or folder to write; - is standard output, for csv and json.")
     var output: String
 
+    func validate() throws {
+      if output == "-", form == .traces || form == .specBench {
+        throw ValidationError("--output -: expected a folder for --form \(form.rawValue)")
+      }
+    }
+
     func run() throws {
       let (database, run) = try source.load()
+      try OutputPlace.check(output, isNoneOf: [source.database])
       let export = RunExport(run, in: database)
       switch form {
       case .csv: try AtomicFile.write(try export.csv(), to: output)
@@ -132,8 +129,7 @@ extension BenchCommand {
         try AtomicFile.write(try jsonData(try BenchmarkReport(run, in: database)), to: output)
       case .traces: try export.traces(to: output)
       case .specBench:
-        try FileManager.default.createDirectory(
-          atPath: output, withIntermediateDirectories: true)
+        try makeFolder(output)
         for configuration in run.configurations {
           let name = RunExport.fileName("\(run.conditions.model)-\(configuration)")
           try AtomicFile.write(

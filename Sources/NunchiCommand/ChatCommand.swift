@@ -57,6 +57,7 @@ struct ChatCommand: AsyncParsableCommand {
     let editor = LineEditor(prompt: "> ")
     let mode = editor?.mode
     var hasFailed = false
+    if isTerminal { writeError("/reset begins a new conversation, /exit or Control-D ends") }
     while true {
       interrupt.reset { number in
         mode?.leave()
@@ -80,8 +81,10 @@ struct ChatCommand: AsyncParsableCommand {
       } catch SpeculationError.promptTooLong(let tokens, let capacity) {
         // The conversation is as it was before, and /reset may follow.
         writeError(
-          "Error: conversation: expected at most \(capacity) tokens, found \(tokens); /reset "
-            + "begins a new one, --drop-oldest forgets the oldest turns")
+          "Error: conversation: expected at most \(capacity) tokens, found \(tokens); "
+            + (dropOldest
+              ? "this message alone is too long"
+              : "/reset begins a new one, --drop-oldest forgets the oldest turns"))
         hasFailed = true
       } catch  where isTerminal {
         writeError("\n\(error)")
@@ -97,6 +100,9 @@ struct ChatCommand: AsyncParsableCommand {
       case .text(let new): writeOut(new)
       case .finished(let result):
         writeOut("\n")
+        if result.finishReason == .maxTokens {
+          writeError("[cut here by --max-tokens or --context]")
+        }
         if stats { writeTable([[]] + statisticsTable(result)) }
       }
     }

@@ -34,6 +34,7 @@ struct DatastoreCommand: AsyncParsableCommand {
     var output: String
 
     func run() async throws {
+      try OutputPlace.check(output, isNoneOf: files)
       let tokenizer = try loadTokenizer(model)
       let clock = ContinuousClock()
       let start = clock.now

@@ -251,7 +251,7 @@ struct AffineTreeExperimentCommand: AsyncParsableCommand {
       promptForm: PromptForm(for: model), maxTokens: maxTokens,
       sampling: try SamplingParameters(temperature: temperature, seed: seed),
       drafterMemory: DrafterMemory(isFresh: fresh))
-    try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
+    try makeFolder(out)
     let conditions = BenchmarkConditions(
       model: target, modelSHA256: try model.fileChecksum(), draftModel: draftModel ?? trained,
       draftModelSHA256: try draft?.fileChecksum(),

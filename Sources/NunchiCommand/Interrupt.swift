@@ -58,7 +58,7 @@ func resumably(
   } catch is CancellationError {
     bar.clear()
     writeError("stopped; the same command goes on from here")
-    throw ExitCode.failure
+    throw interrupt.exitCode
   }
   bar.clear()
 }

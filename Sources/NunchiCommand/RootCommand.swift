@@ -17,7 +17,8 @@ struct RootCommand: AsyncParsableCommand {
       (config.json, *.safetensors, tokenizer.json).
 
       Results go to standard output, progress and errors to standard error. The exit code is 0, \
-      64 for a mistake on the command line, and 1 for any other failure.
+      64 for a mistake on the command line, 128 and the signal's number where one ended it (130 \
+      for Control-C), and 1 for any other failure.
 
       NUNCHI_CACHE names the folder for fetched models, NUNCHI_ISA (portable, avx2 or avx512) \
       forces an instruction set.

@@ -127,4 +127,32 @@ import Testing
       return try #require(found).get()
     }
   }
+
+  @Test("an output that is an input, also by a link, is refused; another file is not")
+  func inputAsOutput() throws {
+    let (input, other) = (
+      try folder.write("text", as: "input"), try folder.write("text", as: "other")
+    )
+    let link = "\(folder.path)/link"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: input)
+    for output in [input, link] {
+      let error = try modelFileError { try OutputPlace.check(output, isNoneOf: [other, input]) }
+      #expect("\(error)".contains("expected another file than the input, found \(input)"))
+    }
+    try OutputPlace.check("\(folder.path)/new", isNoneOf: [input])
+    try OutputPlace.check(other, isNoneOf: [input])
+  }
+
+  @Test("folders are made where there are none; under a file that is one plain error")
+  func folders() throws {
+    let file = try folder.write("text", as: "file")
+    let deep = "\(folder.path)/a/b/c"
+    try makeFolder(deep)
+    try makeFolder(deep)
+    #expect(FileManager.default.fileExists(atPath: deep))
+    for path in [file, "\(file)/sub"] {
+      let error = try modelFileError { try makeFolder(path) }
+      #expect("\(error)" == "\(path): cannot be used: Not a directory")
+    }
+  }
 }

@@ -169,15 +169,6 @@ public struct CorpusBuilder {
   }
 }
 
-/// Makes a folder and those above it.
-func makeFolder(_ folder: String) throws {
-  do {
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-  } catch {
-    throw TrainingError.file(path: folder, reason: "expected a folder to write into: \(error)")
-  }
-}
-
 /// Writes lines as a file that appears when it is complete.
 func writeLines(_ lines: [Data], to path: String) throws {
   var data = Data(capacity: lines.reduce(0) { $0 + $1.count + 1 })

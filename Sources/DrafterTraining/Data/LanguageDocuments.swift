@@ -1,5 +1,6 @@
 import Drafters
 import Foundation
+import ModelFiles
 import Nunchi
 
 /// Texts with the languages that they are in, for what is counted by language.
@@ -64,7 +65,7 @@ public struct VocabularyLists {
     let (texts, leftOut) = try LanguageDocuments.read(data, languages: languages, model: model)
     self.leftOut = leftOut
     do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try createFolder(folder)
     } catch {
       throw TrainingError.file(path: folder, reason: "cannot be made a folder: \(error)")
     }

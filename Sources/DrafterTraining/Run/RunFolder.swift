@@ -1,4 +1,5 @@
 import Foundation
+import ModelFiles
 
 /// The folder of a training run, in which one process trains at a time.
 final class RunFolder {
@@ -17,7 +18,7 @@ final class RunFolder {
   init(_ path: String) throws {
     self.path = path
     do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+      try createFolder(path)
     } catch {
       throw TrainingError.file(path: path, reason: "cannot be made a folder: \(error)")
     }

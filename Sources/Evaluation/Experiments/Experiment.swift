@@ -31,7 +31,7 @@ public final class Experiment {
     self.command = command
     self.version = version
     self.load = load
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try makeFolder(folder)
     database = try RunDatabase(path: "\(folder)/run.db")
   }
 

@@ -49,7 +49,7 @@ public struct RunReport {
   /// - Returns: why there are plots missing, a line each.
   public func write() throws -> [String] {
     let plots = "\(folder)/plots"
-    try FileManager.default.createDirectory(atPath: plots, withIntermediateDirectories: true)
+    try makeFolder(plots)
     var problems: [String] = []
     var sections = [summary()]
     for kind in [GroupFigures.Kind.category, .language] {

@@ -41,7 +41,7 @@ struct ScalingReport {
 
   /// - Returns: why there are plots missing, a line each.
   func write() throws -> [String] {
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try makeFolder(folder)
     let (rows, checks) = (try study.rows(acceptance: acceptance), try study.checks())
     let cells = rows.map { row in
       [

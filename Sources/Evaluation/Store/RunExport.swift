@@ -139,7 +139,7 @@ public struct RunExport {
 
   /// A folder with a trace file for each answer, for `nunchi replay`.
   public func traces(to folder: String) throws {
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try makeFolder(folder)
     for answer in try database.answers(of: run) {
       let key = answer.key
       let header = TraceFile.Header(

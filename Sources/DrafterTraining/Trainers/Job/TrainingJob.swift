@@ -69,7 +69,7 @@ public struct TrainingJob<Drafter: DrafterConfiguration> {
     kept = try data.map { try KeptInputs([$0]) }
     data = kept?.paths.first
     do {
-      try FileManager.default.createDirectory(atPath: work, withIntermediateDirectories: true)
+      try createFolder(work)
     } catch {
       throw TrainingError.file(path: work, reason: "cannot be made a folder: \(error)")
     }

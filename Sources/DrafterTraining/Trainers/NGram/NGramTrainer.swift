@@ -133,7 +133,7 @@ public struct NGramTrainer {
       ]
     }
     do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      try createFolder(folder)
     } catch {
       throw TrainingError.file(path: folder, reason: "cannot be made a folder: \(error)")
     }
