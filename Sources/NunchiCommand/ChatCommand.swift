@@ -100,7 +100,7 @@ struct ChatCommand: AsyncParsableCommand {
       case .text(let new): writeOut(new)
       case .finished(let result):
         writeOut("\n")
-        if result.finishReason == .maxTokens {
+        if result.finishReason == .maxTokens, isatty(STDIN_FILENO) == 1 {
           writeError("[cut here by --max-tokens or --context]")
         }
         if stats { writeTable([[]] + statisticsTable(result)) }
