@@ -44,8 +44,9 @@ WORDS = {
         "caption": (
             "Commit {commit}, {date}, {cpu} ({sets}), {threads} threads, memory {memory} GB/s,\n"
             "{llama}. Medians of {rounds} rounds in turns; every output is the plain one.\n"
-            "SmolLM2 and Qwen answer {chat} questions, Gemma continues {texts} texts; {tokens}\n"
-            "tokens each at the most, greedy. `make figures` measures it again; raw results:\n"
+            "SmolLM2 and Qwen answer {english} English and {korean} Korean questions, drafters learning from\n"
+            "one to the next; Gemma, a base model that likes to repeat itself, continues {texts} texts;\n"
+            "{tokens} tokens each at the most, greedy. `make figures` measures it again; raw results:\n"
             "[{folder}](Docs/results/{folder}/)."),
     },
     "README.ko.md": {
@@ -58,8 +59,9 @@ WORDS = {
         "caption": (
             "커밋 {commit}, {date}, {cpu} ({sets}), 스레드 {threads}개, 메모리 {memory} GB/s,\n"
             "{llama}. 번갈아 잰 {rounds}회의 중앙값이며, 모든 출력은 일반 디코딩과 같습니다.\n"
-            "SmolLM2와 Qwen은 질문 {chat}개에 답하고 Gemma는 글 {texts}개를 이어 씁니다. 답은 최대\n"
-            "{tokens}토큰, 탐욕 디코딩입니다. `make figures`로 다시 잴 수 있으며 원자료는\n"
+            "SmolLM2와 Qwen은 영어 질문 {english}개와 한국어 질문 {korean}개에 답하며 초안 작성기는 앞의 질문에서\n"
+            "배웁니다. 되풀이가 잦은 기반 모델 Gemma는 글 {texts}개를 이어 씁니다. 답은 최대 {tokens}토큰, 탐욕\n"
+            "디코딩입니다. `make figures`로 다시 잴 수 있으며 원자료는\n"
             "[{folder}](Docs/results/{folder}/)에 있습니다."),
     },
 }
@@ -165,11 +167,13 @@ def caption(result, words, folder):
     asked = {(d["model"], d["language"]): d["questions"] for d in result["drafting"]}
     return words["caption"].format(
         commit=c["commit"], date=c["date"][:10], cpu=c["cpu"]["name"],
-        sets=c["cpu"]["sets"][-1] if c["cpu"]["sets"] else "–", threads=c["threads"],
+        sets=next(iter(result["speed"].values()))[0]["nunchi"]["instruction_set"],
+        threads=c["threads"],
         memory=f"{common.spread(memory)['median']:.0f}",
         llama=", ".join(f"{name} {version}" for name, version in result["versions"].items()),
         rounds=min(len(rounds) for rounds in result["speed"].values()),
-        chat=asked["Qwen2.5-Coder-1.5B", "ko"], texts=asked["Gemma-3-270M", "ko"],
+        english=asked["Qwen2.5-Coder-1.5B", "en"], korean=asked["Qwen2.5-Coder-1.5B", "ko"],
+        texts=asked["Gemma-3-270M", "ko"],
         tokens=MAX_TOKENS, folder=folder.name)
 
 
