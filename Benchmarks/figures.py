@@ -88,6 +88,7 @@ def measure(arguments):
                 lambda options: common.llama_cpp_speed(python, file, arguments.threads, options),
                 True)
             result["versions"] |= peer.pop("versions")
+            ours["model"] = model  # a path says nothing to others
             result["speed"].setdefault(model, []).append({"nunchi": ours, "llama.cpp": peer})
             ratio = ours["generation_tokens_per_second"] / peer["generation_tokens_per_second"]
             common.note(f"round {number + 1}, {model}: generation {ratio:.2f}× llama.cpp's")
