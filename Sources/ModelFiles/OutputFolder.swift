@@ -22,17 +22,14 @@ public func createFolder(_ path: String) throws(SystemError) {
 }
 
 extension OutputPlace {
-  /// Refuses to write over what is still to be read.
-  /// - Throws: `ModelFileError.malformed` when the output is one of the inputs, also by a link.
-  public static func check(_ output: String, isNoneOf inputs: [String]) throws {
-    var written = stat()
-    guard stat(output, &written) == 0, written.st_mode & S_IFMT == S_IFREG else { return }
-    for input in inputs {
-      var read = stat()
-      if stat(input, &read) == 0, read.st_dev == written.st_dev, read.st_ino == written.st_ino {
-        throw ModelFileError.malformed(
-          path: output, field: "output", expected: "another file than the input", found: input)
-      }
+  /// Whether two paths lead to the same regular file, by their names or by links.
+  public static func isSameFile(_ one: String, _ other: String) -> Bool {
+    var (first, second) = (stat(), stat())
+    guard stat(one, &first) == 0, stat(other, &second) == 0 else {
+      return URL(fileURLWithPath: one).standardizedFileURL
+        == URL(fileURLWithPath: other).standardizedFileURL
     }
+    return first.st_mode & S_IFMT == S_IFREG && first.st_dev == second.st_dev
+      && first.st_ino == second.st_ino
   }
 }

@@ -78,8 +78,9 @@ extension BenchCommand {
       name: [.short, .long], help: "The database that gets everything; may be there already.")
     var output: String
 
+    func validate() throws { try validateOutput(output, isNoneOf: databases) }
+
     func run() throws {
-      try OutputPlace.check(output, isNoneOf: databases)
       let sources = try databases.map { try RunDatabase(existing: $0) }
       let merge = try RunDatabase(path: output).merge(sources)
       print(
@@ -114,6 +115,7 @@ extension BenchCommand {
     var output: String
 
     func validate() throws {
+      try validateOutput(output, isNoneOf: [source.database])
       if output == "-", form == .traces || form == .specBench {
         throw ValidationError("--output -: expected a folder for --form \(form.rawValue)")
       }
@@ -121,7 +123,6 @@ extension BenchCommand {
 
     func run() throws {
       let (database, run) = try source.load()
-      try OutputPlace.check(output, isNoneOf: [source.database])
       let export = RunExport(run, in: database)
       switch form {
       case .csv: try AtomicFile.write(try export.csv(), to: output)

@@ -33,8 +33,9 @@ struct DatastoreCommand: AsyncParsableCommand {
     @Option(name: [.short, .long], help: "The file to write; - is standard output.")
     var output: String
 
+    func validate() throws { try validateOutput(output, isNoneOf: files) }
+
     func run() async throws {
-      try OutputPlace.check(output, isNoneOf: files)
       let tokenizer = try loadTokenizer(model)
       let clock = ContinuousClock()
       let start = clock.now

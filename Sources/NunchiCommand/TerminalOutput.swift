@@ -89,6 +89,13 @@ struct InputLines {
   }
 }
 
+/// Refuses an output that would be written over what is still to be read.
+func validateOutput(_ output: String, isNoneOf inputs: [String]) throws {
+  if let input = inputs.first(where: { OutputPlace.isSameFile(output, $0) }) {
+    throw ValidationError("--output: expected another file than the input, found \(input)")
+  }
+}
+
 /// Prints a value as JSON with snake-case keys in a fixed order.
 func printJSON(_ value: some Encodable) throws {
   print(String(decoding: try jsonData(value), as: UTF8.self))

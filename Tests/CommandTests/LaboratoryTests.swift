@@ -283,6 +283,14 @@ extension CommandTests {
           "endpoint: expected an address", 1
         ),
         (["bench", "merge", "a.db", "--output", "a.db"], "--output: expected another file", 64),
+        (
+          ["bench", "export", "a.db", "--form", "csv", "--output", "./a.db"],
+          "--output: expected another file", 64
+        ),
+        (
+          ["datastore", "build", "a", "b", "--model", "SmolLM2-135M", "--output", "b"],
+          "--output: expected another file", 64
+        ),
       ] as [([String], String, Int32)])
     func failures(arguments: [String], message: String, code: Int32) async throws {
       let run = try await nunchi(arguments)
