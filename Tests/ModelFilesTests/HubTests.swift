@@ -371,7 +371,7 @@ import Testing
     #expect(throws: ModelFileError.self) { _ = try fetch(Self.name, server, sha256: right) }
   }
 
-  @Test("A fetch ends when its task is cancelled, and goes on later", .timeLimit(.minutes(1)))
+  @Test("A fetch ends when its task is cancelled, and goes on later", .timeLimit(.minutes(5)))
   func cancelled() async throws {
     let server = try HubServer(["m.gguf": large(gguf)])
     defer { server.stop() }
