@@ -44,9 +44,10 @@ WORDS = {
         "caption": (
             "Commit {commit}, {date}, {cpu} ({sets}), {threads} threads, memory {memory} GB/s,\n"
             "{llama}. Medians of {rounds} rounds in turns; every output is the plain one.\n"
-            "SmolLM2 and Qwen answer {english} English and {korean} Korean questions, drafters learning from\n"
-            "one to the next; Gemma, a base model that likes to repeat itself, continues {texts} texts;\n"
-            "{tokens} tokens each at the most, greedy. `make figures` measures it again; raw results:\n"
+            "SmolLM2 and Qwen answer {english} English and {korean} Korean questions, drafters\n"
+            "learning from one to the next; Gemma, a base model that likes to repeat itself,\n"
+            "continues {texts} texts; {tokens} tokens each at the most, greedy. `make figures`\n"
+            "measures it again; raw results:\n"
             "[{folder}](Docs/results/{folder}/)."),
     },
     "README.ko.md": {
@@ -68,7 +69,7 @@ WORDS = {
 
 
 def measure(arguments):
-    """All results of one run; written after every step, so that a stopped run shows how far it came."""
+    """All results of one run, written after every step: a stopped run shows how far it came."""
     files = {model: common.model_file(model) for model in common.MODELS}
     python = common.peers_python([common.LLAMA_CPP])
     common.warn_of_load()
@@ -102,16 +103,19 @@ def measure(arguments):
         write(folder, f"{model}-{language}.json", report)
         overall = next(g for g in report["groups"] if g["kind"] == "overall")["methods"][0]
         if overall["mismatches"]:
-            raise SystemExit(f"figures: {model}, {language}: {overall['mismatches']} outputs differ")
+            found = overall["mismatches"]
+            raise SystemExit(f"figures: {model}, {language}: {found} outputs differ")
         result["drafting"].append({"model": model, "language": language, **overall})
-        common.note(f"{model}, {language}: {overall['speedup']:.2f}, τ {overall['acceptance_length']:.2f}")
+        length = overall["acceptance_length"]
+        common.note(f"{model}, {language}: {overall['speedup']:.2f}, τ {length:.2f}")
         write(folder, "figures.json", result)
     return folder
 
 
 def write(folder, name, content):
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n")
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    (folder / name).write_text(text + "\n")
 
 
 def table(result, words):
@@ -130,19 +134,21 @@ def table(result, words):
         return cells(cell)
 
     def costs(rounds):
-        both = [
-            ", ".join(f"{median(rounds, side, lambda f: rows_cost(f)[k]['ratio']):.2f}" for k in (4, 8))
-            for side in ("nunchi", "llama.cpp")
-        ]
-        return f"{both[0]} ({both[1]})"
+        def side(name):
+            ratios = [median(rounds, name, lambda f: rows_cost(f)[k]["ratio"]) for k in (4, 8)]
+            return ", ".join(f"{ratio:.2f}" for ratio in ratios)
+
+        return f"{side('nunchi')} ({side('llama.cpp')})"
 
     def share(rounds):
-        return f"{median(rounds, 'nunchi', lambda f: f['memory_bandwidth_share']):.0%}".replace("%", " %")
+        found = median(rounds, "nunchi", lambda f: f["memory_bandwidth_share"])
+        return f"{found * 100:.0f} %"
 
     def drafting(language):
         row = []
         for model in common.MODELS:
-            found = [d for d in result["drafting"] if (d["model"], d["language"]) == (model, language)]
+            found = [d for d in result["drafting"]
+                     if (d["model"], d["language"]) == (model, language)]
             if not found:
                 row.append("–")
                 continue
